@@ -1,0 +1,1 @@
+"""The edge of a member: verify again, deduplicate and store alerts in national systems."""

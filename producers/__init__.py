@@ -1,0 +1,1 @@
+"""The agency side: write, check, sign and publish alerts through a durable outbox."""

@@ -1,0 +1,1 @@
+"""The hub: verify, judge, route and account for every alert."""
