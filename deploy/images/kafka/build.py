@@ -20,6 +20,7 @@ from pathlib import Path
 import docker
 from docker.errors import BuildError, DockerException
 
+from manara.embedded.broker import LOG4J
 from manara.embedded.errors import EmbeddedError
 from manara.embedded.jars import ensure_jars, kafka_version
 from manara.embedded.java import find_java, flags
@@ -81,7 +82,7 @@ def lay_out(context: Path) -> None:
         shutil.copy(jar, root / "opt/kafka/libs")
     (root / "opt/kafka/bin").mkdir()
     shutil.copy(HERE / "run", root / "opt/kafka/bin")
-    shutil.copy(HERE / "log4j2.properties", root / "opt/kafka")
+    (root / "opt/kafka/log4j2.properties").write_text(LOG4J)
     arguments = [
         *flags(java.version),
         "-Dlog4j2.configurationFile=/opt/kafka/log4j2.properties",
