@@ -1,0 +1,46 @@
+"""TCP ports on 127.0.0.1: find free ones, see whether one is free, whether one answers."""
+
+from __future__ import annotations
+
+import socket
+from contextlib import ExitStack
+
+HOST = "127.0.0.1"
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports that nobody listened on a moment ago; another program may still be quicker, so be ready to try again."""
+    with ExitStack() as stack:
+        # all are held until all are known, so that no port comes twice
+        sockets = [stack.enter_context(_bound(0)) for _ in range(count)]
+        return tuple(int(each.getsockname()[1]) for each in sockets)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port now."""
+    try:
+        _bound(port).close()
+    except OSError:
+        return False
+    return True
+
+
+def answers(port: int) -> bool:
+    """Whether something accepts connections on this port."""
+    try:
+        socket.create_connection((HOST, port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True
+
+
+def _bound(port: int) -> socket.socket:
+    """A socket bound to a port in the way servers do it: connections of a server that has ended do not block it."""
+    made = socket.socket()
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((HOST, port))
+    except OSError:
+        made.close()
+        raise
+    return made

@@ -1,0 +1,237 @@
+"""The life of one server process: prepared, started under a guard, awaited, stopped within a bound."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import ClassVar, Self
+
+from manara.embedded import ports
+from manara.embedded.errors import PortTakenError, ServerStartError
+from manara.embedded.files import lock_folder, set_aside, tail
+
+GUARD = Path(__file__).with_name("guard.py")
+ATTEMPTS = 3
+"""How often free ports are chosen anew when another program was quicker."""
+LOOK_SECONDS = 0.02
+TAKEN = re.compile(r"address already in use|could not bind", re.IGNORECASE)
+HINTS = (
+    (re.compile(r"no space left on device", re.IGNORECASE), "the disk is full. Make room and start again"),
+    (
+        re.compile(r"could not reserve enough space|insufficient memory|cannot allocate memory", re.IGNORECASE),
+        "the machine has too little free memory. Stop another program and start again",
+    ),
+    (re.compile(r"permission denied", re.IGNORECASE), "a file in its folder may not be read or written by this user"),
+)
+
+
+class Server(ABC):
+    """A server that lives in a folder of its own and listens on 127.0.0.1 alone.
+
+    `start` returns when the server answers in its own protocol; `stop` returns when the process is gone. Both may be
+    called again: data and ports stay the same. Whatever becomes of us, the server ends with us (see `guard.py`).
+    """
+
+    title: ClassVar[str]
+    log_name: ClassVar[str]
+    ports_needed: ClassVar[int]
+    stop_signal: ClassVar[int]
+    """Asks the server to end politely."""
+    death_signal: ClassVar[int]
+    """What the kernel sends the server when its guard is killed."""
+    grace: ClassVar[float]
+    """Seconds between the polite request and the use of force."""
+
+    def __init__(self, folder: Path, *, port: int | None = None, patience: float = 60.0) -> None:
+        """Nothing is started or written yet. `patience` is the longest wait for an answer, in seconds."""
+        self.folder = folder.absolute()
+        self.log = self.folder / self.log_name
+        self.patience = patience
+        self._wanted = port
+        self._ports: tuple[int, ...] = ()
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+        self._pid: int | None = None
+        self._log_start = 0
+
+    @property
+    def port(self) -> int:
+        """The port for clients; 0 before the first start when none was asked for."""
+        return self._ports[0] if self._ports else self._wanted or 0
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server itself (not of its guard) while it runs."""
+        return self._pid if self.running else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._guard is not None and self._guard.poll() is None
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers.
+
+        Raises `FolderInUseError`, `PortTakenError`, `ServerStartError` or what the server's preparation raises;
+        nothing is left running then.
+        """
+        if self.running:
+            return self
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock = lock_folder(self.folder)
+        try:
+            self._start_on_some_port()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def stop(self) -> None:
+        """End the server: politely, after `grace` seconds by force. Does nothing when it does not run."""
+        guard, self._guard = self._guard, None
+        lock, self._lock = self._lock, None
+        try:
+            if guard is not None:
+                end_guard(guard, self.grace + 5)
+        finally:
+            if lock is not None:
+                os.close(lock)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @abstractmethod
+    def _prepare(self) -> None:
+        """Make what the server needs in its folder; the ports are known. Called before every start."""
+
+    @abstractmethod
+    def _command(self) -> Sequence[str]:
+        """The command line of the server; no secret in it."""
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Whether the server does its real work now; may raise when it is clear that it never will."""
+
+    def _start_on_some_port(self) -> None:
+        for attempt in range(1, ATTEMPTS + 1):
+            self._choose_ports()
+            try:
+                self._prepare()
+                self._launch()
+                self._await()
+                return
+            except PortTakenError:
+                if self._wanted is not None or attempt == ATTEMPTS:
+                    raise
+                self._end_process()
+                self._ports = ()
+
+    def _choose_ports(self) -> None:
+        """Keep the ports of the last start; else the one asked for and free ones beside it."""
+        if not self._ports:
+            found = ports.free_ports(self.ports_needed)
+            self._ports = found if self._wanted is None else (self._wanted, *found[1:])
+        for port in self._ports:
+            if not ports.is_free(port):
+                raise PortTakenError(self.title, port, log=self.log)
+
+    def _launch(self) -> None:
+        set_aside(self.log)
+        self._log_start = self.log.stat().st_size if self.log.exists() else 0
+        self._guard = guarded(
+            ["serve", str(os.getpid()), str(self.stop_signal), str(self.death_signal), str(self.grace)],
+            self._command(),
+            log=self.log,
+            keep=(self._lock,) if self._lock is not None else (),
+        )
+        self._pid = read_pid(self._guard)
+        if self._pid is None:
+            self._fail("its program could not be started")
+
+    def _await(self) -> None:
+        deadline = time.monotonic() + self.patience
+        while time.monotonic() < deadline:
+            if not self.running:
+                self._fail("it ended at once")
+            if ports.answers(self.port) and self._answers():
+                return
+            time.sleep(LOOK_SECONDS)
+        self._fail(f"it did not answer within {self.patience:.0f} s")
+
+    def _fail(self, reason: str) -> None:
+        """Raise what the log of this start tells."""
+        said = tail(self.log, self._log_start)
+        if TAKEN.search(said):
+            taken = next((port for port in self._ports if not ports.is_free(port)), self.port)
+            raise PortTakenError(self.title, taken, log=self.log, tail=said)
+        raise ServerStartError(self.title, explain(said, reason), log=self.log, tail=said)
+
+    def _end_process(self) -> None:
+        """End the process, but keep the folder's lock."""
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            end_guard(guard, self.grace + 5)
+
+
+def explain(said: str, reason: str) -> str:
+    """A reason for people, when the server's words are of a known kind; else the reason given."""
+    return next((hint for pattern, hint in HINTS if pattern.search(said)), reason)
+
+
+def environment() -> dict[str, str]:
+    """What a server sees of our environment: nothing that could change it or that it should not know."""
+    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "LD_LIBRARY_PATH"}}
+    return {**kept, "LANG": "C.UTF-8", "TZ": "UTC"}
+
+
+def guarded(
+    task: Sequence[str], command: Sequence[str] = (), *, log: Path, keep: Sequence[int] = ()
+) -> subprocess.Popen[bytes]:
+    """Start a guard with its task; `keep` are open files that it holds as long as it lives."""
+    with log.open("ab") as output:
+        os.fchmod(output.fileno(), 0o600)
+        return subprocess.Popen(
+            # no site packages: it starts in milliseconds
+            [sys.executable, "-I", "-S", str(GUARD), *task, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            cwd=log.parent,
+            env=environment(),
+            pass_fds=keep,
+            start_new_session=True,  # the terminal's Ctrl-C is for us; we stop the server in order
+        )
+
+
+def read_pid(guard: subprocess.Popen[bytes]) -> int | None:
+    """The process id that a guard reports first of all; None when it could not start its server."""
+    if guard.stdout is None:
+        return None
+    with guard.stdout as pipe:
+        line = pipe.readline().strip()
+    return int(line) if line else None
+
+
+def end_guard(guard: subprocess.Popen[bytes], bound: float) -> None:
+    """Tell a guard to end what it guards, and wait; at the bound, or at a second Ctrl-C, the kernel ends both."""
+    try:
+        guard.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            guard.wait(bound)
+    finally:
+        if guard.poll() is None:
+            guard.kill()
+            guard.wait()
