@@ -48,9 +48,9 @@ def main() -> int:
     try:
         size = build(tag)
     except (ImageError, EmbeddedError) as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a script's own output
+        print(f"error: {error}", file=sys.stderr)
         return 1
-    print(f"{tag} is built, {size // 1_000_000} MB")  # noqa: T201
+    print(f"{tag} is built, {size // 1_000_000} MB")
     return 0
 
 
