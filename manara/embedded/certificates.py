@@ -22,6 +22,7 @@ AUTHORITY_DAYS = 3650
 SERVER_DAYS = 397
 RENEW_DAYS = 30
 """A server certificate with less than this left is made anew at the next start."""
+AGAIN = "Delete it and start again: it is made anew."
 SKEW = dt.timedelta(hours=1)
 """Certificates begin this much in the past, so that a clock somewhat behind accepts them."""
 
@@ -127,14 +128,14 @@ def _certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificates(path.read_bytes())[0]
     except (OSError, ValueError) as error:
-        raise CertificateError(f"{path} holds no readable certificate: {error}. Delete it and start again.") from error
+        raise CertificateError(f"{path} holds no readable certificate: {error}.", AGAIN) from error
 
 
 def _key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except (OSError, ValueError) as error:
-        raise CertificateError(f"{path} holds no readable key: {error}. Delete it and start again.") from error
+        raise CertificateError(f"{path} holds no readable key: {error}.", AGAIN) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise CertificateError(f"{path} is not an elliptic curve key. Delete it and start again.")
+        raise CertificateError(f"{path} is not an elliptic curve key.", AGAIN)
     return key

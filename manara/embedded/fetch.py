@@ -51,8 +51,8 @@ def _fetch(context: MavenContext, folder: Path, jar: Jar) -> None:
     if (got := digest(found)) != jar.sha256:
         raise JarError(
             f"{jar.file_name} was fetched but is not the jar that the lock file names (SHA-256 {got} instead of "
-            f"{jar.sha256}). Something between here and the repository changes files: try another network, "
-            "and report it if it stays."
+            f"{jar.sha256}).",
+            "Something between here and the repository changes files: try another network, and report it if it stays.",
         )
     found.replace(folder / jar.file_name)
 
@@ -70,15 +70,15 @@ def _resolve(context: MavenContext, jar: Jar) -> Path:
             failure = error
         except RuntimeError as error:
             raise JarError(
-                f"{jar.file_name} is not offered by the repository, or the repository refuses: {error}. "
-                "If a proxy stands between, ask its owner to allow Maven repositories."
+                f"{jar.file_name} is not to be had from the repository: {error}.",
+                "If a proxy stands between, ask its owner to allow Maven repositories.",
             ) from error
         if (half := artifact.cached_path) is not None:
             half.unlink(missing_ok=True)
     raise NoNetworkError(
         "Kafka's jars are not on this machine yet and no network answers "
-        f"({type(failure).__name__} at {jar.file_name}). The first start needs the network once, for 38 MB: "
-        "connect it, or set HTTPS_PROXY, and start again."
+        f"({type(failure).__name__} at {jar.file_name}).",
+        "The first start needs the network once, for 38 MB: connect it, or set HTTPS_PROXY, and start again.",
     ) from failure
 
 

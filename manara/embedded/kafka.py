@@ -35,7 +35,7 @@ from manara.embedded.ports import HOST
 from manara.embedded.process import Server, environment, explain
 
 FORMAT_SECONDS = 60
-ANSWER_SECONDS = 5.0
+ANSWER_SECONDS = 3.0
 _quiet = logging.getLogger(f"{__name__}.client")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -156,8 +156,8 @@ class EmbeddedKafka(Server):
         finally:
             hidden.unlink(missing_ok=True)
         if done.returncode != 0:
-            reason = explain(done.stdout, "its data folder could not be made")
-            raise ServerStartError(self.title, reason, log=self.log, tail=done.stdout[-2000:])
+            reason, remedy = explain(done.stdout, "its data folder could not be made")
+            raise ServerStartError(self.title, reason, remedy, log=self.log, tail=done.stdout[-2000:])
         self._formatted.touch()
 
     def _answers(self) -> bool:
@@ -169,12 +169,11 @@ class EmbeddedKafka(Server):
                 refused.append(error.str())
 
         settings: Any = {**self.client(), "error_cb": on_error, "log_level": 0, "logger": _quiet}
-        listed = _brokers(AdminClient(settings))
+        admin = AdminClient(settings)
+        listed = _brokers(admin)
+        admin.poll(0)  # what is said to `on_error` is said here
         if refused:
-            raise PasswordError(
-                f"{self.title} does not accept the password in {self.folder / 'admin.password'}. Put the one there "
-                f"that the folder was made with, or delete {self.folder} and lose its data."
-            )
+            raise PasswordError(self.title, self.folder / "admin.password")
         return listed > 0
 
 

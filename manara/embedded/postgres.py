@@ -84,7 +84,7 @@ class EmbeddedPostgres(Server):
         Its password is random and kept in the folder (mode 0600). No member can connect to another's database.
         """
         if not MEMBER.fullmatch(member):
-            raise EmbeddedError(f"{member!r} is no member's code: letters, digits, - and _, 40 at most.")
+            raise EmbeddedError(f"{member!r} is no member's code.", "Use letters, digits, - and _, 40 at most.")
         name = f"manara_{member.lower().replace('-', '_')}"
         passwords = self.folder / "members"
         passwords.mkdir(mode=0o700, exist_ok=True)
@@ -138,8 +138,8 @@ class EmbeddedPostgres(Server):
             check=False,
         )
         if done.returncode != 0:
-            reason = explain(done.stdout, "its data folder could not be made")
-            raise ServerStartError(self.title, reason, log=self.log, tail=done.stdout[-2000:])
+            reason, remedy = explain(done.stdout, "its data folder could not be made")
+            raise ServerStartError(self.title, reason, remedy, log=self.log, tail=done.stdout[-2000:])
         self._initialised.touch()
 
     def _command(self) -> Sequence[str]:
@@ -154,10 +154,7 @@ class EmbeddedPostgres(Server):
         except psycopg.OperationalError as error:
             # the server says it to the client as well, but only its log has a form that does not change
             if "password authentication failed" in f"{error} {tail(self.log, self._log_start)}":
-                raise PasswordError(
-                    f"{self.title} does not accept the password in {self.folder / 'superuser.password'}. Put the one "
-                    f"there that the folder was made with, or delete {self.folder} and lose its data."
-                ) from error
+                raise PasswordError(self.title, self.folder / "superuser.password") from error
             return False
 
 

@@ -24,13 +24,19 @@ ATTEMPTS = 3
 LOOK_SECONDS = 0.02
 TAKEN = re.compile(r"address already in use|could not bind", re.IGNORECASE)
 HINTS = (
-    (re.compile(r"no space left on device", re.IGNORECASE), "the disk is full. Make room and start again"),
+    (r"no space left on device", "the disk is full", "Make room, then start it again."),
     (
-        re.compile(r"could not reserve enough space|insufficient memory|cannot allocate memory", re.IGNORECASE),
-        "the machine has too little free memory. Stop another program and start again",
+        r"could not reserve enough space|insufficient memory|cannot allocate memory",
+        "the machine has too little free memory",
+        "Stop another program, then start it again.",
     ),
-    (re.compile(r"permission denied", re.IGNORECASE), "a file in its folder may not be read or written by this user"),
+    (
+        r"permission denied|accessdenied|wrong ownership",
+        "a file in its folder may not be used by this user",
+        "Start it as the user that made the folder.",
+    ),
 )
+"""What servers say in their own words, the reason that we give people, and the remedy."""
 
 
 class Server(ABC):
@@ -177,7 +183,7 @@ class Server(ABC):
         if TAKEN.search(said):
             taken = next((port for port in self._ports if not ports.is_free(port)), self.port)
             raise PortTakenError(self.title, taken, log=self.log, tail=said)
-        raise ServerStartError(self.title, explain(said, reason), log=self.log, tail=said)
+        raise ServerStartError(self.title, *explain(said, reason), log=self.log, tail=said)
 
     def _end_process(self) -> None:
         """End the process, but keep the folder's lock."""
@@ -186,9 +192,11 @@ class Server(ABC):
             end_guard(guard, self.grace + 5)
 
 
-def explain(said: str, reason: str) -> str:
-    """A reason for people, when the server's words are of a known kind; else the reason given."""
-    return next((hint for pattern, hint in HINTS if pattern.search(said)), reason)
+def explain(said: str, reason: str) -> tuple[str, str]:
+    """Reason and remedy for people when the server's words are of a known kind; else the reason given and no remedy."""
+    known = (hint for pattern, *hint in HINTS if re.search(pattern, said, re.IGNORECASE))
+    found, remedy = next(known, [reason, ""])
+    return found, remedy
 
 
 def environment() -> dict[str, str]:
