@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
+PACKAGES = {"manara", "schemas", "producers", "streams", "consumers"}
 CHECK_LOCK = ROOT / "deploy/check-lock"
 GOOD = "foo==1.0 \\\n    --hash=sha256:" + "0" * 64 + "\n"
 
@@ -66,3 +69,20 @@ def test_the_installed_version_is_the_declared_one() -> None:
     """What `pip` installed is this project, not an older copy of it."""
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert metadata.version("manara") == declared
+
+
+def test_a_wheel_holds_what_the_program_needs_and_nothing_else(tmp_path: Path) -> None:
+    """Schemas, migrations and the jar lock travel with the code; tests and deploy stay behind."""
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    data = {
+        str(path.relative_to(ROOT))
+        for suffix in ("*.avsc", "*.lock", "*.sql", "*.csv", "*.yaml", "py.typed")
+        for package in PACKAGES
+        for path in (ROOT / package).rglob(suffix)
+    }
+    assert {name.split("/")[0] for name in inside} == PACKAGES
+    assert data <= inside
+    assert len({name for name in data if name.endswith(".avsc")}) > len(PACKAGES)
