@@ -1,0 +1,108 @@
+"""The engine's Kafka clients: what each is set to, and why, in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any, cast
+
+from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka.admin import AdminClient
+
+from manara import kafka
+from manara.settings import KafkaSettings
+from streams.engine.contract import Headers, Record
+from streams.engine.errors import Exit, Stop
+from streams.engine.limits import Limits
+
+WAITS = frozenset(
+    {
+        KafkaError._PARTITION_EOF,  # noqa: SLF001 - librdkafka's own codes have no other name
+        KafkaError._TRANSPORT,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+        KafkaError._TIMED_OUT,  # noqa: SLF001
+        KafkaError._RESOLVE,  # noqa: SLF001
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    }
+)
+"""Errors of a read that heal by waiting: the client tries again by itself."""
+
+
+@dataclass(frozen=True)
+class Clients:
+    """Makes the clients of one worker. `slot` names the worker for good: a restart within the session gets its work back at once."""
+
+    kafka: KafkaSettings
+    group: str
+    slot: str
+    limits: Limits
+
+    def producer(self, **extra: Any) -> Producer:
+        """The one that sends what the stage answers."""
+        return kafka.producer(self.kafka, **extra)
+
+    def member(self, **extra: Any) -> Consumer:
+        """A static member of the group. The next one of this slot takes over; a third is fenced."""
+        return kafka.consumer(
+            self.kafka,
+            self.group,
+            group_instance_id=f"{self.group}-{self.slot}",
+            session_timeout_ms=int(self.limits.session * 1000),
+            heartbeat_interval_ms=1000,
+            partition_assignment_strategy="cooperative-sticky",
+            fetch_wait_max_ms=100,
+            queued_max_messages_kbytes=16_384,
+            **extra,
+        )
+
+    def reader(self, **extra: Any) -> Consumer:
+        """A consumer without a group, for partitions that are assigned by hand.
+
+        What a stranger may write is read with the bounds of `manara.kafka`: a batch that inflates above about 4 MB is
+        refused, and a position that does not exist is an error, never silently another one.
+        """
+        return kafka.consumer(self.kafka, fetch_wait_max_ms=100, queued_max_messages_kbytes=16_384, **extra)
+
+    def admin(self) -> AdminClient:
+        """For looking up the ids of topics."""
+        return kafka.admin(self.kafka)
+
+
+def topic_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
+    """The ids of those topics that exist."""
+    return kafka.topic_ids(admin, topics)
+
+
+def record(message: Message, topic_id: str) -> Record:
+    """A message as stages see it. The log's time is in milliseconds on the wire."""
+    return Record(
+        cast("str", message.topic()),
+        topic_id,
+        cast("int", message.partition()),
+        cast("int", message.offset()),
+        message.timestamp()[1] * 1000,
+        message.key(),
+        message.value(),
+        cast("Headers", message.headers() or []),
+    )
+
+
+def pull(consumer: Consumer, timeout: float, most: int) -> list[Message]:
+    """At most `most` messages: waits for the first, takes what else is there. (`consume(n, t)` would wait all of t.)"""
+    first = consumer.poll(timeout)
+    if first is None:
+        return []
+    return [first, *consumer.consume(most - 1, 0)] if most > 1 else [first]
+
+
+def complain(error: KafkaError, what: str) -> None:
+    """An error of a read that nobody knows better: those that heal are waited for, the others end the worker."""
+    if error.fatal():
+        raise Stop(Exit.BROKER, f"{what}: {error.str()}")
+    if error.code() not in WAITS and not error.retriable():
+        raise Stop(Exit.CONSUME, f"{what}: {error.name()} {error.str()}")

@@ -1,0 +1,146 @@
+"""Making a lane's state current: the local store, else the snapshot, then the tail of the log. Runs off the loop."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from streams.engine.clients import complain, pull
+from streams.engine.contract import CommitStage
+from streams.engine.errors import Exit, Stop
+from streams.engine.snapshot import Found, Snapshot, assemble
+from streams.engine.store import Lane
+
+CHUNK = 2_000  # blocks folded in one transaction
+
+
+class Range(NamedTuple):
+    """What a partition holds: offsets `low` to `high` - 1."""
+
+    low: int
+    high: int
+
+
+@dataclass(frozen=True)
+class Restorer:
+    """Restores lanes of one worker."""
+
+    reader: Callable[[], Consumer]
+    ids: Callable[[list[str]], dict[str, str]]
+    log: str  # the topic of blocks
+    register: str  # the topic of the snapshot
+    folder: Path
+    hot: int
+
+    def restore(self, lane: int, stage: CommitStage, cancelled: threading.Event) -> Lane | None:
+        """The lane, folded up to the end that the log has now; None if cancelled. Raises `Stop` where that cannot be had."""
+        begun = time.monotonic()
+        ids = self.ids([self.log])
+        if self.log not in ids:
+            raise Stop(Exit.RESTORE, f"the topic {self.log} does not exist")
+        store = Lane(self.folder / f"lane{lane}.db", ids[self.log], self.hot)
+        consumer = self.reader()
+        try:
+            limits = self._range(consumer, self.log, lane)
+            start = self._snapshot(consumer, lane, store, limits)
+            blocks = self._fold(consumer, lane, store, stage, Range(max(start, limits.low), limits.high), cancelled)
+        finally:
+            consumer.close()
+        if cancelled.is_set():
+            store.close()
+            return None
+        seconds = round(time.monotonic() - begun, 3)
+        structlog.get_logger().info(
+            "Lane restored", lane=lane, start=start, next=store.next, blocks=blocks, seconds=seconds
+        )
+        return store
+
+    def _snapshot(self, consumer: Consumer, lane: int, store: Lane, limits: Range) -> int:
+        """Take the snapshot where the store has nothing, or is older than the log; returns where the tail begins."""
+        if store.next == 0 or store.next < limits.low:
+            found = self._read_snapshot(consumer, lane, store.log)
+            if found is not None and found.next > store.next:
+                store.load(found.entries, found.sources, found.next)
+        if 0 < store.next < limits.low or (store.next == 0 and limits.low > 0):
+            structlog.get_logger().error(
+                "The log of blocks begins after the snapshot ends: what lies between is not known",
+                lane=lane,
+                first=store.next,
+                last=limits.low - 1,
+            )
+        return store.next
+
+    def _read_snapshot(self, consumer: Consumer, lane: int, log: str) -> Snapshot | None:
+        limits = self._range(consumer, self.register, lane)
+        return assemble((_found(message) for message in read(consumer, self.register, lane, limits)), log)
+
+    def _fold(
+        self, consumer: Consumer, lane: int, store: Lane, stage: CommitStage, limits: Range, cancelled: threading.Event
+    ) -> int:
+        blocks, count = list[tuple[int, bytes]](), 0
+        for message in read(consumer, self.log, lane, limits):
+            if cancelled.is_set():
+                return count
+            blocks.append(block(message))
+            count += 1
+            if len(blocks) >= CHUNK:
+                store.fold(stage, blocks)
+                blocks.clear()
+        if blocks:
+            store.fold(stage, blocks)
+        store.keep((), (), limits.high)
+        return count
+
+    @staticmethod
+    def _range(consumer: Consumer, topic: str, partition: int) -> Range:
+        return Range(*consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=15.0))
+
+
+def read(consumer: Consumer, topic: str, partition: int, limits: Range) -> Iterator[Message]:
+    """Every message of a stretch of one partition, in order. Needs a consumer that reports ends of partitions."""
+    if limits.low >= limits.high:
+        return
+    consumer.assign([TopicPartition(topic, partition, limits.low)])
+    try:
+        while True:
+            for message in pull(consumer, 1.0, 5_000):
+                error = message.error()
+                if error is None:
+                    if _offset(message) >= limits.high:
+                        return
+                    yield message
+                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
+                    return
+                else:
+                    complain(error, topic)
+            at = consumer.position([TopicPartition(topic, partition)])[0].offset
+            if at >= limits.high:
+                return
+    finally:
+        consumer.unassign()
+
+
+def block(message: Message) -> tuple[int, bytes]:
+    """Offset and value of a block. The log of blocks holds no null."""
+    value = message.value()
+    if not isinstance(value, bytes):
+        raise Stop(Exit.BROKEN_BLOCK, f"{message.topic()}: a block without a value")
+    return _offset(message), value
+
+
+def _offset(message: Message) -> int:
+    offset = message.offset()
+    return -1 if offset is None else offset
+
+
+def _found(message: Message) -> Found:
+    key, value = message.key(), message.value()
+    headers = cast("list[tuple[str, bytes | None]]", message.headers() or [])
+    return Found(key or b"", value, dict(headers))
