@@ -1,4 +1,5 @@
-"""The catalogue: every topic of the network, who writes it, who reads it. Topics, rights and users come from here alone.
+"""The catalogue: every topic of the network, who writes it, who reads it. Topics, rights and users come from here
+alone.
 
 Rights are literal, never by prefix (`az-customs` is also the beginning of `az-customs2`), and members have Read and
 Write on their own topics and nothing else: no groups (their clients `assign`), no transactions, no creation.
