@@ -1,0 +1,1 @@
+"""Sinks: one file a national system, all under one contract (`contract.py`)."""

@@ -1,0 +1,133 @@
+"""The laws of `consumers/sinks/contract.py`, as tests that every sink must pass."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from consumers.entry import START, Entry
+from consumers.errors import SinkUnavailableError
+from consumers.sinks.contract import Sink
+from tests.support.entries import entries, mixture
+
+Key = tuple[str, str, int]
+
+
+class System(Protocol):
+    """A national system under test."""
+
+    def sink(self) -> Sink:
+        """A new adapter to it, as after a restart of the edge."""
+        ...
+
+    def holds(self) -> list[Key]:
+        """What lies in the system, repeats included: (agency, alert id, version)."""
+        ...
+
+    def fail(self) -> Callable[[], None]:
+        """Make the system refuse everything; the function given back mends it."""
+        ...
+
+
+def keys(batch: Sequence[Entry]) -> list[Key]:
+    """The keys of the alerts in a batch."""
+    return sorted((entry.agency, entry.alert_id, entry.version) for entry in batch if entry.type == "ALERT")
+
+
+class SinkContract:
+    """A sink's test class inherits this one and gives the fixture `system`."""
+
+    @pytest.fixture
+    def inbox(self) -> str:
+        """An inbox id."""
+        return secrets.token_hex(16)
+
+    @pytest.fixture
+    def batch(self, tmp_path: Path) -> list[Entry]:
+        """Alerts of all kinds and a notice."""
+        return entries(mixture(9), tmp_path / "inbox")
+
+    def test_a_fresh_system_stands_at_the_start(self, system: System, inbox: str) -> None:
+        """Law 4: nothing has been delivered into it."""
+        sink = system.sink()
+        assert sink.open(inbox) == START
+        sink.close()
+
+    def test_what_is_delivered_is_there_and_the_cursor_behind_it(
+        self, system: System, inbox: str, batch: list[Entry]
+    ) -> None:
+        """Laws 1 and 2: a new adapter finds the cursor, and the system holds each alert once."""
+        sink = system.sink()
+        sink.open(inbox)
+        done = sink.deliver(batch, batch[-1].cursor)
+        sink.close()
+        again = system.sink()
+        assert done.cursor == batch[-1].cursor
+        assert again.open(inbox) == batch[-1].cursor
+        again.close()
+        assert system.holds() == keys(batch)
+
+    def test_a_batch_delivered_again_has_no_second_effect(self, system: System, inbox: str, batch: list[Entry]) -> None:
+        """Law 3: as after a crash between the commit and its being known."""
+        sink = system.sink()
+        sink.open(inbox)
+        first = sink.deliver(batch, batch[-1].cursor)
+        second = sink.deliver(batch, batch[-1].cursor)
+        sink.close()
+        assert first.effects >= len(keys(batch))
+        assert second.effects == 0
+        assert system.holds() == keys(batch)
+
+    def test_batches_follow_one_another(self, system: System, inbox: str, batch: list[Entry]) -> None:
+        """The cursor moves batch by batch, over a reopening."""
+        for part in (batch[:1], batch[1:6], batch[6:]):
+            sink = system.sink()
+            assert sink.open(inbox).number == part[0].number - 1
+            sink.deliver(part, part[-1].cursor)
+            sink.close()
+        assert system.holds() == keys(batch)
+
+    def test_an_entry_tried_again_later_leaves_the_cursor_where_it_is(
+        self, system: System, inbox: str, batch: list[Entry]
+    ) -> None:
+        """An entry that was set aside arrives behind the cursor."""
+        sink = system.sink()
+        sink.open(inbox)
+        sink.deliver([batch[0], *batch[2:]], batch[-1].cursor)
+        sink.deliver([batch[1]], batch[-1].cursor)
+        assert sink.open(inbox) == batch[-1].cursor
+        sink.close()
+        assert system.holds() == keys(batch)
+
+    def test_a_cursor_belongs_to_one_inbox(self, system: System, inbox: str, batch: list[Entry]) -> None:
+        """Law 4: an inbox made anew begins at the start."""
+        sink = system.sink()
+        sink.open(inbox)
+        sink.deliver(batch, batch[-1].cursor)
+        assert sink.open(secrets.token_hex(16)) == START
+        sink.close()
+
+    def test_an_absent_system_is_said_and_nothing_counts(self, system: System, inbox: str, batch: list[Entry]) -> None:
+        """Law 5: the error has a sentence and a remedy; after the cure the same batch goes in."""
+        sink = system.sink()
+        sink.open(inbox)
+        cure = system.fail()
+        with pytest.raises(SinkUnavailableError) as caught:
+            sink.deliver(batch, batch[-1].cursor)
+        assert caught.value.message
+        assert caught.value.remedy
+        cure()
+        assert sink.open(inbox) == START
+        sink.deliver(batch, batch[-1].cursor)
+        sink.close()
+        assert system.holds() == keys(batch)
+
+    def test_closing_twice_and_before_opening_does_nothing(self, system: System) -> None:
+        """`close` is safe at any time."""
+        sink = system.sink()
+        sink.close()
+        sink.close()
