@@ -103,6 +103,7 @@ class Topic:
     """One topic as it must be: `config` in Kafka's words, principals without `User:`.
 
     `schemas` are the names of what it holds. `groups` maps a principal to the consumer group it reads with.
+    `describers` see how far the topic goes, but nothing that is in it.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Topic:
     writers: tuple[str, ...]
     readers: tuple[str, ...]
     groups: Mapping[str, str] = field(default_factory=dict)
+    describers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -146,13 +148,18 @@ def status(agency: str) -> str:
 
 
 def principals(directory: Directory) -> list[str]:
-    """Everybody who logs in: agencies, members' edges, the hub's stages, the operator."""
-    return [*sorted(directory.agencies), *_edges(directory), *_hub(), OPERATOR]
+    """Everybody who logs in: agencies and edges of members in good standing, the hub's stages, the operator."""
+    agencies = sorted(id_ for id_, agency in directory.agencies.items() if _good(directory, agency.member))
+    edges = [f"edge.{code.lower()}" for code in sorted(directory.members) if _good(directory, code)]
+    return [*agencies, *edges, *(f"hub.{stage}" for stage in HUB_STAGES), OPERATOR]
 
 
 def catalogue(directory: Directory, lanes: int = 8, replication: int = 1, *, names: Names | None = None) -> list[Topic]:
-    """Every topic that the network of this directory has, sorted by name. `lanes` partitions where lanes are kept."""
-    make = _Maker(replication)
+    """Every topic that the network of this directory has, sorted by name. `lanes` partitions where lanes are kept.
+
+    A member that is not in good standing keeps its topics and what is in them, but none of its own may read or write.
+    """
+    make = _Maker(replication, frozenset(principals(directory)))
     found = [*_hub_topics(directory, lanes, make, names or Names())]
     for agency in directory.agencies:
         found += _agency_topics(agency, make, names or Names())
@@ -167,6 +174,9 @@ def acls(directory: Directory, lanes: int = 8, *, names: Names | None = None) ->
     for topic in catalogue(directory, lanes, names=names):
         rights |= {Acl(principal, "TOPIC", topic.name, "WRITE") for principal in topic.writers}
         rights |= {Acl(principal, "TOPIC", topic.name, "READ") for principal in topic.readers}
+        # whoever writes or reads sees offsets and the topic's id as well: Kafka implies it, we say it
+        known = {*topic.writers, *topic.readers, *topic.describers}
+        rights |= {Acl(principal, "TOPIC", topic.name, "DESCRIBE") for principal in known}
         rights |= {Acl(principal, "GROUP", group, "READ") for principal, group in topic.groups.items()}
         rights |= {Acl(OPERATOR, "GROUP", group, "DESCRIBE") for group in topic.groups.values()}
     return sorted(rights)
@@ -174,9 +184,10 @@ def acls(directory: Directory, lanes: int = 8, *, names: Names | None = None) ->
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Makes topics that have the network's replication."""
+    """Makes topics that have the network's replication, open only to those who may log in (`admitted`)."""
 
     replication: int
+    admitted: frozenset[str]
 
     def topic(
         self,
@@ -185,6 +196,7 @@ class _Maker:
         *,
         writers: tuple[str, ...],
         readers: tuple[str, ...],
+        describers: tuple[str, ...] = (),
         groups: Mapping[str, str] | None = None,
         partitions: int = 1,
         config: Mapping[str, str],
@@ -194,7 +206,20 @@ class _Maker:
             "message.timestamp.type": "LogAppendTime",
             "min.insync.replicas": "2" if self.replication >= _REPLICATED else "1",
         }
-        return Topic(name, partitions, self.replication, {**common, **config}, holds, writers, readers, groups or {})
+        return Topic(
+            name,
+            partitions,
+            self.replication,
+            {**common, **config},
+            holds,
+            self._in_good_standing(writers),
+            self._in_good_standing(readers),
+            groups or {},
+            describers,
+        )
+
+    def _in_good_standing(self, principals: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(principal for principal in principals if principal in self.admitted)
 
 
 def _agency_topics(agency: str, make: _Maker, names: Names) -> list[Topic]:
@@ -204,6 +229,7 @@ def _agency_topics(agency: str, make: _Maker, names: Names) -> list[Topic]:
             (*ALERT_KINDS, "end"),
             writers=(agency,),
             readers=("hub.gate",),
+            describers=(OPERATOR,),
             partitions=2,
             config=_kept(35, 256),
         ),
@@ -258,6 +284,7 @@ def _hub_topics(directory: Directory, lanes: int, make: _Maker, names: Names) ->
             ("register",),
             writers=("hub.gate",),
             readers=("hub.gate",),
+            describers=(OPERATOR,),
             partitions=lanes,
             config=_compacted(1024),
         ),
@@ -289,9 +316,5 @@ def _compacted(largest_kib: int, after_days: int = 0) -> dict[str, str]:
     }
 
 
-def _edges(directory: Directory) -> list[str]:
-    return [f"edge.{code.lower()}" for code in sorted(directory.members)]
-
-
-def _hub() -> list[str]:
-    return [f"hub.{stage}" for stage in HUB_STAGES]
+def _good(directory: Directory, member: str) -> bool:
+    return member in directory.members and directory.members[member].standing == "GOOD"
