@@ -1,7 +1,8 @@
 """ISO 4217: how many decimals each currency's minor unit has. Amounts on the wire are whole minor units.
 
-Active alphabetic codes of the list of 2026, without the codes that name no money of everyday transfers (gold, funds,
-bond units, testing). One letter more or less here changes what an amount means, so the table is contract data.
+Active alphabetic codes of the list of 2026, and those withdrawn since 2021, because a report may be about last year's
+money; without the codes that name no money of transfers (gold, bond units, testing). One digit more or less here changes
+what an amount means, so the table is contract data.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ _BY_EXPONENT: Final[Mapping[int, str]] = {
         "IDR ILS INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK "
         "MXN MXV MYR MZN NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP "
         "SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XAD XCD XCG "
-        "YER ZAR ZMW ZWG"
+        "YER ZAR ZMW ZWG "
+        "ANG BGN CUC HRK SLL ZWL"  # withdrawn since 2021
     ),
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
