@@ -1,8 +1,8 @@
 """ISO 4217: how many decimals each currency's minor unit has. Amounts on the wire are whole minor units.
 
-Active alphabetic codes of the list of 2026, and those withdrawn since 2021, because a report may be about last year's
-money; without the codes that name no money of transfers (gold, bond units, testing). One digit more or less here changes
-what an amount means, so the table is contract data.
+Active alphabetic codes of the list of 2026, and those withdrawn since 2021, because a report may be about last
+year's money; without the codes that name no money of transfers (gold, bond units, testing). One digit more or less
+here changes what an amount means, so the table is contract data.
 """
 
 from __future__ import annotations
