@@ -61,7 +61,7 @@ def network(
     now: int = NOW,
     members: Mapping[str, Mapping[str, Any]] | None = None,
     agencies: Sequence[str] = AGENCIES,
-    keys: Mapping[str, Mapping[str, Any]] | None = None,
+    keys: Mapping[str, Mapping[str, Any] | None] | None = None,
 ) -> Network:
     """The six states. `members` changes fields of member records ({"TR": {"tlp": "GREEN"}}; a new code adds one),
     `keys` changes fields of key entries ({"az-customs": {"valid_until": 0}}); an entry of None leaves the key out."""
@@ -100,11 +100,15 @@ def _member(code: str, root: SigningKey, changes: Mapping[str, Any]) -> Any:
 
 
 def _certified(
-    signing: Mapping[str, SigningKey], roots: Mapping[str, SigningKey], changes: Mapping[str, Any], now: int
+    signing: Mapping[str, SigningKey],
+    roots: Mapping[str, SigningKey],
+    changes: Mapping[str, Mapping[str, Any] | None],
+    now: int,
 ) -> list[CertifiedKey]:
     found = []
     for holder, key in sorted(signing.items()):
-        if changes.get(holder, {}) is None:
+        changed = changes.get(holder, {})
+        if changed is None:
             continue
         member = "" if holder.startswith("hub.") else holder.removeprefix("edge.")[:2].upper()
         entry: Any = {
@@ -116,7 +120,7 @@ def _certified(
             "valid_until": now + 60 * DAY,
             "compromised_since": 0,
             "sequence": 1,
-            **changes.get(holder, {}),
+            **changed,
         }
         found.append(directory.certify(entry, roots[member or "operator"]))
     return found
