@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 
-from manara import kafka
+from manara import kafka as kernel
+from manara.kafka import Problem
 from manara.settings import KafkaSettings
 from streams.engine.contract import Headers, Record
 from streams.engine.errors import Exit, Stop
@@ -17,7 +18,7 @@ from streams.engine.limits import Limits
 
 WAITS = frozenset(
     {
-        KafkaError._PARTITION_EOF,  # noqa: SLF001 - librdkafka's own codes have no other name
+        KafkaError._PARTITION_EOF,  # noqa: SLF001
         KafkaError._TRANSPORT,  # noqa: SLF001
         KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
         KafkaError._TIMED_OUT,  # noqa: SLF001
@@ -41,16 +42,21 @@ class Clients:
     group: str
     slot: str
     limits: Limits
+    problem: Problem = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "problem", Problem(self.kafka))
 
     def producer(self, **extra: Any) -> Producer:
         """The one that sends what the stage answers."""
-        return kafka.producer(self.kafka, **extra)
+        return kernel.producer(self.kafka, problem=self.problem, **extra)
 
     def member(self, **extra: Any) -> Consumer:
         """A static member of the group. The next one of this slot takes over; a third is fenced."""
-        return kafka.consumer(
+        return kernel.consumer(
             self.kafka,
             self.group,
+            problem=self.problem,
             group_instance_id=f"{self.group}-{self.slot}",
             session_timeout_ms=int(self.limits.session * 1000),
             heartbeat_interval_ms=1000,
@@ -66,16 +72,18 @@ class Clients:
         What a stranger may write is read with the bounds of `manara.kafka`: a batch that inflates above about 4 MB is
         refused, and a position that does not exist is an error, never silently another one.
         """
-        return kafka.consumer(self.kafka, fetch_wait_max_ms=100, queued_max_messages_kbytes=16_384, **extra)
+        return kernel.consumer(
+            self.kafka, problem=self.problem, fetch_wait_max_ms=100, queued_max_messages_kbytes=16_384, **extra
+        )
 
     def admin(self) -> AdminClient:
         """For looking up the ids of topics."""
-        return kafka.admin(self.kafka)
+        return kernel.admin(self.kafka, problem=self.problem)
 
 
 def topic_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
     """The ids of those topics that exist."""
-    return kafka.topic_ids(admin, topics)
+    return kernel.topic_ids(admin, topics)
 
 
 def record(message: Message, topic_id: str) -> Record:
@@ -88,8 +96,16 @@ def record(message: Message, topic_id: str) -> Record:
         message.timestamp()[1] * 1000,
         message.key(),
         message.value(),
-        cast("Headers", message.headers() or []),
+        _headers(message),
     )
+
+
+def _headers(message: Message) -> Headers:
+    """None where a stranger's header name is no text: without them no signature is found, so the message is refused."""
+    try:
+        return cast("Headers", message.headers() or [])
+    except UnicodeDecodeError:
+        return []
 
 
 def pull(consumer: Consumer, timeout: float, most: int) -> list[Message]:

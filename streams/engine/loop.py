@@ -29,8 +29,8 @@ class Batch(NamedTuple):
 class Watch(Protocol):
     """Who wants to know how the worker fares."""
 
-    def turned(self, *, ready: bool) -> None:
-        """The loop is alive; `ready` if all that it owns can be worked on."""
+    def turned(self, *, ready: bool, idle: bool) -> None:
+        """The loop is alive; `ready` if all that it owns can be worked on, `idle` if nothing is in work."""
         ...
 
     def done(self, batch: Batch) -> None:
@@ -74,7 +74,7 @@ class LoopRunner:
         self._alive()
         self._polled = self.clock()
         self.source.turn()
-        self.watch.turned(ready=self.source.ready())
+        self.watch.turned(ready=self.source.ready(), idle=not self.effects.flying)
         if self.effects.full():
             self.effects.pump(self.effects.limits.idle)
             return
