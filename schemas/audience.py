@@ -2,8 +2,8 @@
 
 It fails closed: whatever it does not know (a member, a mode, a TLP label, a handling code, an author) denies. Every
 decision names the rule that made it, so that an operator can ask afterwards why a member did or did not receive an
-alert (`manara explain`). Rules: contract section 5, "Audience". The hub
-decides by it; an agency asks it beforehand who would receive an alert.
+alert (`manara explain`). The hub decides by it; an agency asks it beforehand who would receive an alert. Rules:
+contract section 5, "Audience".
 """
 
 from __future__ import annotations

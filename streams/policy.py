@@ -1,4 +1,4 @@
-"""The hub's door to the policy: the pure function of `schemas.audience`, and a memory of its answers for the hot path."""
+"""The hub's door to the policy: the pure function of `schemas.audience`, with a memory for the hot path."""
 
 from __future__ import annotations
 

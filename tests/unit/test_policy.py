@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas import audience as policy_table
 from schemas.directory import Directory, Member
 from streams import policy
 from streams.policy import Audience, Facts, Memo, Rule
@@ -83,7 +84,7 @@ def test_each_rule_decides_where_it_should(
 
 def test_every_rule_has_a_sentence() -> None:
     """No rule can be reached that `explain` has no words for."""
-    assert set(policy._SENTENCES) == set(Rule)
+    assert set(policy_table._SENTENCES) == set(Rule)
 
 
 def test_an_unknown_author_s_alert_is_read_by_nobody_even_when_listed() -> None:
