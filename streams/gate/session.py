@@ -56,7 +56,7 @@ class Session:
             self._admit(record, agency, opened, facts)
         except Refusal as refusal:
             self._refuse(record, agency, facts, refusal)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a defect met by one record must not stop or lose any other
             self._refuse(record, agency, facts, _unexpected(error))
         self._blocks.cover(record, self._chain(agency, record.partition))
 
