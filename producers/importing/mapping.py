@@ -1,0 +1,333 @@
+"""How the columns of an agency's table become the fields of an alert: a YAML file, read whole, every fault of it named.
+
+kind: person
+table: {encoding: cp1251, delimiter: ";", sheet: Wanted, header: 1}    # all optional: found out, and said
+audience: ALL                               # as in an alert file; or {mode: COLUMN, members: {column: COLUMN, split: "
+"}}
+constants:                                  # the same in every row
+  category: WNT
+  expires_at: +180d
+fields:
+  national_ref: ref                         # field: column
+  names[0].full: latin
+  names[1].full: native                     # an item whose cells are all empty is left out, its constants too
+  names[1].kind: {constant: ALIAS}
+  names[+]: {column: aliases, split: ";", into: full, with: {kind: ALIAS}}
+  births[0].date: {column: born, date: ["%d.%m.%Y", "%Y"]}
+  sex: {column: sex, values: {М: MALE, Ж: FEMALE}}
+  waypoints: {column: places, split: ">", parts: "|", into: [name, country, code]}
+ignore: [remark]                            # columns that are known and not used
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from producers import forms, reading
+from producers.errors import FaultyError
+from producers.faults import Fault, in_file
+from producers.importing.sources import Source, SourceError, read_source
+from producers.importing.tables import How
+from producers.nodes import Node
+from schemas.registry import ALERT_KINDS
+
+Steps = tuple[str | int, ...]
+APPEND = 1 << 20
+"""Items added by `[+]` stand after all numbered ones."""
+_SECTIONS = ("kind", "table", "audience", "constants", "fields", "ignore")
+_STEP = re.compile(r"([a-z_0-9]+)((?:\[(?:\d{1,3}|\+)\])?)")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One field of the alert and where it comes from."""
+
+    path: str
+    steps: Steps
+    source: Source
+
+
+@dataclass(slots=True)
+class TableMap:
+    """A mapping, ready to use."""
+
+    kind: str
+    how: How
+    entries: list[Entry]
+    mode: Source
+    members: Source
+    audience: Node | None
+    ignored: frozenset[str] = frozenset()
+    lines: dict[str, int] = field(default_factory=dict)
+
+    def columns(self) -> Iterator[tuple[str, str]]:
+        """Each column used, with the field it is used for."""
+        for entry in self.entries:
+            if entry.source.column:
+                yield entry.source.column, entry.path
+        for source, name in ((self.mode, "audience.mode"), (self.members, "audience.members")):
+            if source.column:
+                yield source.column, name
+
+    def faults_with(self, columns: Sequence[str]) -> list[Fault]:
+        """Columns that the mapping uses and the table does not have."""
+        found = []
+        for column, path in self.columns():
+            if column not in columns:
+                near = difflib.get_close_matches(column, columns, n=1)
+                remedy = f"did you mean `{near[0]}`?" if near else f"the table has: {', '.join(columns)}"
+                found.append(Fault(path, "MAP_UNKNOWN_COLUMN", column, remedy, self.lines.get(path, 0)))
+        return found
+
+    def unused(self, columns: Sequence[str]) -> list[str]:
+        """Columns of the table that nothing uses and nobody ignores."""
+        used = {column for column, _ in self.columns()} | self.ignored
+        return [column for column in columns if column and column not in used]
+
+    def alert(self, row: Mapping[str, Node], numbers: Mapping[str, int]) -> tuple[Node, Node | None, list[Fault]]:
+        """The alert written in a row, its audience, and cells that do not fit. A node's line is the number of its
+        column.
+        """
+        tree = _Branch()
+        faults: list[Fault] = []
+        for entry in self.entries:
+            number = numbers.get(entry.source.column, 0)
+            try:
+                node = entry.source.take(row, number)
+            except SourceError as error:
+                faults.append(Fault(entry.path, error.rule, error.value, error.remedy, number))
+                continue
+            tree.put(entry.steps, node, from_cell=bool(entry.source.column))
+        return tree.node(), self._audience(row, numbers, faults), faults
+
+    def _audience(self, row: Mapping[str, Node], numbers: Mapping[str, int], faults: list[Fault]) -> Node | None:
+        if not self.mode.column and not self.members.column:
+            return self.audience
+        try:
+            mode = self.mode.take(row, numbers.get(self.mode.column, 0))
+            members = self.members.take(row, numbers.get(self.members.column, 0))
+        except SourceError as error:
+            faults.append(Fault("audience", error.rule, error.value, error.remedy))
+            return Node("ALL")  # never used: the row has a fault
+        word = mode.value.strip().upper() if isinstance(mode.value, str) else ""
+        return (
+            mode
+            if word == "ALL" and members.value is None
+            else Node({word or "LISTED": members}, mode.line or members.line)
+        )
+
+
+class _Branch:
+    """A group or list as it grows. `cells` and `living` tell whether anything in it comes from a cell, and from one
+    with a value.
+    """
+
+    def __init__(self) -> None:
+        self.children: dict[str | int, _Branch] = {}
+        self.leaf: Node | None = None
+        self.cells = False
+        self.living = False
+
+    def put(self, steps: Steps, node: Node, *, from_cell: bool) -> None:
+        """Set a value at a path."""
+        branch = self
+        branch.mark(node, from_cell=from_cell)
+        for step in steps:
+            branch = branch.children.setdefault(step, _Branch())
+            branch.mark(node, from_cell=from_cell)
+        branch.leaf = node
+
+    def mark(self, node: Node, *, from_cell: bool) -> None:
+        """Note that a value of a cell, or of none, lies in here."""
+        self.cells = self.cells or from_cell
+        self.living = self.living or (from_cell and node.value is not None)
+
+    def node(self) -> Node:
+        """The branch as a node: dead items are left out, what was appended is spread."""
+        if self.leaf is not None and not self.children:
+            return self.leaf
+        if self.children and all(isinstance(step, int) for step in self.children):
+            return self._list()
+        constant = self.leaf.value if self.leaf is not None and isinstance(self.leaf.value, dict) else {}
+        fields = {**constant, **{str(step): child.node() for step, child in self.children.items()}}
+        return Node(fields, max((node.line for node in fields.values()), default=0))
+
+    def _list(self) -> Node:
+        items: list[Node] = []
+        for number, child in sorted(self.children.items(), key=lambda pair: int(pair[0])):
+            if child.cells and not child.living:
+                continue
+            node = child.node()
+            spread = int(number) >= APPEND and isinstance(node.value, list)
+            items += node.value if spread and isinstance(node.value, list) else [node]
+        return Node(items or None, items[0].line if items else 0)
+
+
+def load_map(path: Path, kind: str = "") -> TableMap:
+    """The mapping in a file. FaultyError lists all that is wrong with it; AuthorError where it cannot be read."""
+    nodes = reading.read_file(path)
+    try:
+        return read_map(nodes[0], kind)
+    except FaultyError as error:
+        raise FaultyError(in_file(error.faults, str(path))) from error
+
+
+def read_map(root: Node, kind: str = "") -> TableMap:
+    """The mapping that is written in a node."""
+    if not isinstance(root.value, dict):
+        raise FaultyError(
+            [Fault("", "MAP_NOT_A_GROUP", root.shown, f"a mapping has the sections {', '.join(_SECTIONS)}", root.line)]
+        )
+    sections, faults = root.value, []
+    for name in sections.keys() - set(_SECTIONS):
+        near = difflib.get_close_matches(name, _SECTIONS, n=1)
+        faults.append(
+            Fault(
+                name,
+                "MAP_SECTION",
+                sections[name].shown,
+                f"did you mean `{near[0]}`?" if near else f"known: {', '.join(_SECTIONS)}",
+                sections[name].line,
+            )
+        )
+    written = str(sections["kind"].value or "") if "kind" in sections else ""
+    chosen = kind or written
+    if chosen not in ALERT_KINDS:
+        faults.append(
+            Fault(
+                "kind",
+                "FORM_KIND",
+                chosen,
+                f"write one of {', '.join(ALERT_KINDS)}",
+                sections["kind"].line if "kind" in sections else 0,
+            )
+        )
+        raise FaultyError(faults)
+    if written and kind and written != kind:
+        faults.append(
+            Fault(
+                "kind", "MAP_KIND", written, f"the mapping is for {written}, --kind says {kind}", sections["kind"].line
+            )
+        )
+    entries, lines = _entries(sections, chosen, faults)
+    mode, members, audience = _audience(sections.get("audience"), faults)
+    how = _how(sections.get("table"), faults)
+    ignored = sections.get("ignore", Node(None))
+    names = ignored.value if isinstance(ignored.value, list) else [ignored]
+    if faults:
+        raise FaultyError(faults)
+    return TableMap(
+        chosen, how, entries, mode, members, audience, frozenset(str(node.value) for node in names if node.value), lines
+    )
+
+
+def _entries(sections: Mapping[str, Node], kind: str, faults: list[Fault]) -> tuple[list[Entry], dict[str, int]]:
+    entries: list[Entry] = []
+    lines: dict[str, int] = {}
+    appended = 0
+    for section in ("constants", "fields"):
+        node = sections.get(section, Node({}))
+        if not isinstance(node.value, dict | None):
+            faults.append(Fault(section, "MAP_NOT_A_GROUP", node.shown, "write `field: column`, one a line", node.line))
+            continue
+        for path, written in (node.value or {}).items():
+            source, wrong = read_source(written, path) if section == "fields" else (Source(constant=written), [])
+            faults += wrong
+            steps = parse_path(path)
+            unknown = _unknown(kind, steps)
+            if unknown:
+                faults.append(Fault(path, "MAP_UNKNOWN_FIELD", "", unknown, written.line))
+            appended += "+" in steps
+            entries.append(Entry(path, tuple(APPEND + appended if step == "+" else step for step in steps), source))
+            lines[path] = written.line
+    return entries, lines
+
+
+def parse_path(path: str) -> Steps:
+    """`names[0].full` as steps; () for what is no path. `[+]` is the step "+"."""
+    steps: list[str | int] = []
+    for part in path.removeprefix("header.").split("."):
+        found = _STEP.fullmatch(part)
+        if found is None:
+            return ()
+        steps.append(found[1])
+        if found[2]:
+            inside = found[2][1:-1]
+            steps.append("+" if inside == "+" else int(inside))
+    return tuple(steps)
+
+
+def _unknown(kind: str, steps: Steps) -> str:
+    """What is wrong with a path in an alert of this kind, or ""."""
+    types: Mapping[str, Any] = forms.named_types(kind)
+    shape: Any = {"type": "record", "fields": [*forms.definition(kind)["fields"], *types["AlertHeader"]["fields"]]}
+    if not steps:
+        return "write a field's path as in names[0].full"
+    for step in steps:
+        shape = types.get(shape, shape) if isinstance(shape, str) else shape
+        container = shape["type"] if isinstance(shape, dict) else ""
+        if isinstance(step, int) or step == "+":
+            if container != "array":
+                return "this field is no list: leave the [number] out"
+            shape = shape["items"]
+            continue
+        if container == "array":
+            return f"this field is a list: write [0] before .{step}"
+        known = forms.fields_of(shape) if container == "record" else {}
+        if step not in known:
+            near = difflib.get_close_matches(step, list(known), n=1)
+            return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing further'}"
+        shape = known[step]
+    return ""
+
+
+def _audience(node: Node | None, faults: list[Fault]) -> tuple[Source, Source, Node | None]:
+    if node is None:
+        faults.append(
+            Fault(
+                "audience",
+                "FORM_AUDIENCE_MISSING",
+                "",
+                "write `audience: ALL`, {listed: [EG]}, or {mode: COLUMN, members: COLUMN}",
+            )
+        )
+    if node is None or not isinstance(node.value, dict) or not node.value.keys() & {"mode", "members"}:
+        return Source(), Source(), node
+    mode, wrong = (
+        read_source(node.value["mode"], "audience.mode")
+        if "mode" in node.value
+        else (Source(constant=Node("LISTED")), [])
+    )
+    members, also = (
+        read_source(node.value["members"], "audience.members") if "members" in node.value else (Source(), [])
+    )
+    faults += [*wrong, *also]
+    return mode, members, node
+
+
+def _how(node: Node | None, faults: list[Fault]) -> How:
+    if node is None or node.value is None:
+        return How()
+    known = ("encoding", "delimiter", "sheet", "header")
+    if not isinstance(node.value, dict):
+        faults.append(Fault("table", "MAP_NOT_A_GROUP", node.shown, f"known: {', '.join(known)}", node.line))
+        return How()
+    faults += [
+        Fault(f"table.{name}", "MAP_OPTION", item.shown, f"known: {', '.join(known)}", item.line)
+        for name, item in node.value.items()
+        if name not in known
+    ]
+    text = {name: str(item.value or "") for name, item in node.value.items()}
+    header = text.get("header", "1")
+    if not header.isdecimal() or not 1 <= int(header) <= 1000:  # noqa: PLR2004 - nobody has more rows above the names
+        faults.append(
+            Fault("table.header", "MAP_OPTION", header, "the number of the row with the column names", node.line)
+        )
+        header = "1"
+    delimiter = {"tab": "\t", "\\t": "\t"}.get(text.get("delimiter", ""), text.get("delimiter", ""))
+    return How(text.get("encoding", ""), delimiter, text.get("sheet", ""), int(header))

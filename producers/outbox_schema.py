@@ -1,0 +1,86 @@
+"""The tables of an outbox, one agency's durable memory of what it said and what became of it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+VERSION: Final = 1
+
+SCHEMA: Final = """
+create table messages (
+    number       integer primary key,          -- order of acceptance, without gaps
+    partition    integer not null,             -- of the inlet: 0 live, 1 bulk
+    sequence     integer not null,             -- place in that partition's chain, from 1, without gaps
+    alert_id     text not null,
+    version      integer not null,
+    kind         text not null,
+    message      text not null,
+    national_ref text not null,
+    precedence   text not null,
+    expires_at   integer not null,
+    digest       text not null unique,
+    content      text not null,                -- SHA-256 of what is said, without ids and times
+    import_key   text,                         -- of the row it was imported from
+    key          blob not null,
+    value        blob not null,
+    sig          blob not null,
+    hub          blob not null,
+    trace        text not null,
+    checksum     blob not null,                -- over key, value, sig, hub: a damaged row is never sent
+    accepted_at  integer not null,
+    damaged      integer not null default 0,
+    sends        integer not null default 0,   -- times that the broker has confirmed it
+    sent_at      integer,                      -- null: waits for the relay
+    topic_id     text,
+    "offset"     integer,
+    outcome      text,                         -- ADMITTED or REFUSED, from a verdict that the hub signed
+    again        integer,
+    reason       text,
+    remedy       text,
+    errors       text,                         -- JSON list of [path, rule]
+    judged_at    integer,
+    routed_at    integer,
+    feeds        integer,
+    unique (partition, sequence)
+) strict;
+create index messages_unsent on messages (partition, number) where sent_at is null and damaged = 0;
+create index messages_of_alert on messages (alert_id, version);
+create index messages_of_reference on messages (national_ref) where national_ref <> '';
+create index messages_of_content on messages (content);
+create index messages_of_import on messages (import_key) where import_key is not null;
+
+create table chains (                          -- where each partition's chain of digests ends
+    partition integer primary key,
+    sequence  integer not null,
+    previous  text not null
+) strict;
+
+create table receipts (                        -- what members' edges have signed
+    digest text not null,
+    member text not null,
+    stage  text not null,
+    at     integer not null,
+    reason text not null,
+    primary key (digest, member, stage)
+) strict, without rowid;
+
+create table strangers (                       -- verdicts on messages in our name that this outbox never held
+    topic_id text not null, partition integer not null, "offset" integer not null,
+    digest text not null, outcome text not null, reason text not null, alert_id text not null, at integer not null,
+    primary key (topic_id, partition, "offset")
+) strict, without rowid;
+
+create table notices (
+    topic_id text not null, partition integer not null, "offset" integer not null,
+    type text not null, text text not null, first integer not null, last integer not null, at integer not null,
+    primary key (topic_id, partition, "offset")
+) strict, without rowid;
+
+create table positions (                       -- how far the status topic is taken in; worth nothing without the
+topic's id
+    topic text not null, partition integer not null, topic_id text not null, next_offset integer not null,
+    primary key (topic, partition)
+) strict, without rowid;
+
+create table facts (name text primary key, value any not null) strict, without rowid;
+"""

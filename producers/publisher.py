@@ -1,0 +1,194 @@
+"""The Python door of an agency: publish alerts, and wait for what the hub says.
+
+from producers import Publisher
+
+with Publisher.open("manara.toml") as publisher:
+    accepted = publisher.publish("person", alert, audience=["EG", "MA"])   # signed and durable when this returns
+    for standing in publisher.wait(timeout=30):                            # admitted, or refused with reason and
+    remedy
+        print(standing.alert_id, standing.stage, standing.reason, standing.remedy)
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from manara import keys, metrics
+from manara.errors import BrokerError, InUseError
+from manara.settings import Settings
+from producers import checking, forms, standing
+from producers.composing import Author, Draft, compose, uuid7
+from producers.errors import AuthorError, FaultyError, KeyNotUsableError
+from producers.forms import Form
+from producers.nodes import from_python
+from producers.outbox import BULK, LIVE, Accepted, Outbox
+from producers.relay import Relay, now_micros
+from producers.standing import Standing
+from producers.trust import Trust
+from schemas.directory import Directory, judge_key
+from schemas.registry import ALERT_KINDS
+from schemas.signature import SigningKey
+
+Alert = Mapping[str, Any]
+Audience = str | Sequence[str] | Mapping[str, Any]
+
+
+class Publisher:
+    """One agency's way to publish. Open it once, use it from one thread, close it (or use `with`)."""
+
+    def __init__(self, settings: Settings, outbox: Outbox, key: SigningKey) -> None:
+        self.settings = settings
+        self.outbox = outbox
+        self._key = key
+        self._author = Author.of(settings.agency)
+        self._trust = Trust(settings, outbox)
+        self._mine: set[int] = set()
+
+    @classmethod
+    def open(cls, settings: Settings | Path | str | None = None) -> Self:
+        """The publisher of the agency in these settings (or the file they are in, or MANARA_CONFIG). Needs no network.
+
+        SettingsError, KeyFileError, StoreError: each says what to do.
+        """
+        chosen = (
+            settings
+            if isinstance(settings, Settings)
+            else Settings.load(Path(settings) if settings is not None else None)
+        )
+        require_agency(chosen)
+        if chosen.key is None:
+            raise KeyNotUsableError(
+                "No signing key is set.",
+                "Make one with `manara keys new`, and name its file as `key` in the settings (MANARA_KEY).",
+            )
+        key = keys.load(chosen.key)
+        return cls(chosen, Outbox.open(chosen.folder, chosen.agency), key)
+
+    def publish(self, kind: str, alert: Alert, *, audience: Audience) -> Accepted:
+        """Check, sign and keep one alert; it is durable when this returns. FaultyError lists all that is wrong."""
+        return self.accept([self.draft(kind, alert, audience)])[0]
+
+    def publish_many(self, alerts: Iterable[tuple[str, Alert, Audience]], *, bulk: bool = False) -> list[Accepted]:
+        """The same for several (kind, alert, audience) in one transaction: all are accepted, or none."""
+        return self.accept([self.draft(*alert) for alert in alerts], bulk=bulk)
+
+    def draft(self, kind: str, alert: Alert, audience: Audience) -> Draft:
+        """An alert as it would be sent, not checked against the rules yet. A complete Avro record is taken as it is."""
+        now = now_micros()
+        if is_record(kind, alert):
+            header = compose(from_python({}), self._author, now, str, kind=kind, audience=from_python(audience))
+            faults = [fault for fault in header.faults if fault.path == "audience"]
+            return Draft(kind, copy.deepcopy(dict(alert)), header.audience, Form(now), fixed_id=True, faults=faults)
+        return compose(from_python(dict(alert)), self._author, now, new_id, kind=kind, audience=from_python(audience))
+
+    def accept(self, drafts: Sequence[Draft], *, bulk: bool = False) -> list[Accepted]:
+        """Check and accept drafts: all or none. FaultyError, KeyNotUsableError, ContradictionError, StoreError."""
+        now = now_micros()
+        directory = self._trust.remembered()
+        self._check_key(directory, now)
+        faults = checking.judge_all(drafts, directory, now)
+        if faults:
+            raise FaultyError(faults)
+        accepted = self.outbox.accept(drafts, self._key, partition=BULK if bulk else LIVE, now=now)
+        for draft, one in zip(drafts, accepted, strict=True):
+            self._mine.add(one.number)
+            if not one.again:
+                metrics.accepted.labels(kind=draft.kind).inc()
+        return accepted
+
+    def wait(self, timeout: float = 60.0) -> list[Standing]:
+        """Carry the outbox until the hub has judged all that was accepted here, or `timeout` seconds; where each then
+        stands.
+
+        Another relay of this outbox, if one runs, does the carrying. BrokerError where the hub cannot be reached.
+        """
+        deadline = time.monotonic() + timeout
+        carrier = self.carrier()
+        try:
+            while standing.unjudged(self.outbox, self._mine) and time.monotonic() < deadline:
+                if carrier is None:
+                    time.sleep(0.1)
+                else:
+                    carrier.step()
+        finally:
+            if carrier is not None:
+                carrier.close()
+        return standing.by_number(self.outbox, self._mine)
+
+    def carrier(self) -> Relay | None:
+        """A relay of this outbox, or None where one runs already."""
+        try:
+            return Relay.open(self.settings, self.outbox)
+        except InUseError:
+            return None
+
+    def directory(self, timeout: float = 5.0) -> Directory | None:
+        """The directory as it is now, the last one known where the network cannot be reached, or None."""
+        try:
+            return self._trust.wait(timeout)
+        except BrokerError:
+            return self._trust.remembered()
+
+    def _check_key(self, directory: Directory | None, now: int) -> None:
+        """The directory's word on our key, where we have a directory; without one the hub will say it."""
+        if directory is None:
+            return
+        found = directory.keys.get(self._key.kid)
+        kid = self._key.kid.hex()
+        if found is not None and found.holder != self.settings.agency:
+            raise KeyNotUsableError(
+                f"The key {kid} is that of {found.holder}, not of {self.settings.agency}.",
+                "Name your own key's file in the settings.",
+            )
+        reason = judge_key(found, now)
+        if reason is not None:
+            said = "not in the directory" if found is None else "not valid now"
+            raise KeyNotUsableError(
+                f"The key {kid} is {said} ({reason}).",
+                "Have a key certified by your state's root: `manara keys new`, then `manara keys certify`.",
+            )
+
+    def close(self) -> None:
+        """Let go of the outbox."""
+        self._trust.close()
+        self.outbox.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def new_id() -> str:
+    """A new alert id."""
+    return uuid7(now_micros(), secrets.randbits(74))
+
+
+def is_record(kind: str, alert: Alert) -> bool:
+    """Whether this is a complete Avro record (every field there, times as integers), not the friendly form."""
+    header = alert.get("header")
+    if kind not in ALERT_KINDS or not isinstance(header, Mapping):
+        return False
+    complete = (
+        alert.keys() == forms.fields_of(forms.definition(kind)).keys()
+        and header.keys() == forms.header_fields(kind).keys()
+    )
+    return complete and isinstance(header["sent_at"], int)
+
+
+def require_agency(settings: Settings) -> None:
+    """AuthorError where the settings name no agency."""
+    if not settings.agency:
+        raise AuthorError(
+            "No agency is named in the settings.",
+            'Write `agency = "az-customs"` in the settings file (--config), or set MANARA_AGENCY.',
+        )
