@@ -76,8 +76,7 @@ create table notices (
     primary key (topic_id, partition, "offset")
 ) strict, without rowid;
 
-create table positions (                       -- how far the status topic is taken in; worth nothing without the
-topic's id
+create table positions (                       -- how far the status topic is taken in, by the topic's id
     topic text not null, partition integer not null, topic_id text not null, next_offset integer not null,
     primary key (topic, partition)
 ) strict, without rowid;
