@@ -30,6 +30,7 @@ def keep_password(path: Path, password: str | None = None) -> str:
     """The password kept in `path` (mode 0600); the first time the one given, or a random one, is put there."""
     if path.exists():
         return path.read_text().strip()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     chosen = password or secrets.token_urlsafe(24)
     write_private(path, chosen.encode() + b"\n")
     return chosen

@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import signal
-import subprocess
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -27,14 +26,13 @@ from manara.embedded.broker import (
     scram_credential,
 )
 from manara.embedded.certificates import Tls, ensure_certificates
-from manara.embedded.errors import PasswordError, ServerStartError
+from manara.embedded.errors import PasswordError
 from manara.embedded.files import keep_password, write_private
 from manara.embedded.jars import Progress, ensure_jars, kafka_version
 from manara.embedded.java import find_java, flags
 from manara.embedded.ports import HOST
-from manara.embedded.process import Server, environment, explain
+from manara.embedded.process import Server
 
-FORMAT_SECONDS = 60
 ANSWER_SECONDS = 3.0
 _quiet = logging.getLogger(f"{__name__}.client")
 _quiet.addHandler(logging.NullHandler())
@@ -70,6 +68,7 @@ class EmbeddedKafka(Server):
         """
         super().__init__(folder, port=port, patience=patience)
         self.admin_username = ADMIN
+        self.admin_password_file = self.folder / "admin.password"
         self.ca = self.folder / "tls" / "ca.pem"
         self._given = admin_password
         self._cache = cache
@@ -91,7 +90,7 @@ class EmbeddedKafka(Server):
     @property
     def admin_password(self) -> str:
         """The super user's password, kept in the folder (mode 0600)."""
-        return keep_password(self.folder / "admin.password", self._given)
+        return keep_password(self.admin_password_file, self._given)
 
     def client(self) -> dict[str, object]:
         """librdkafka's settings for the super user."""
@@ -144,20 +143,9 @@ class EmbeddedKafka(Server):
         hidden = self.folder / "format.arguments"
         write_private(hidden, java_arguments(command[1:]).encode())
         try:
-            done = subprocess.run(
-                [command[0], f"@{hidden}"],
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                timeout=FORMAT_SECONDS,
-                env=environment(),
-                check=False,
-            )
+            self._run([command[0], f"@{hidden}"], "its data folder could not be made")
         finally:
             hidden.unlink(missing_ok=True)
-        if done.returncode != 0:
-            reason, remedy = explain(done.stdout, "its data folder could not be made")
-            raise ServerStartError(self.title, reason, remedy, log=self.log, tail=done.stdout[-2000:])
         self._formatted.touch()
 
     def _answers(self) -> bool:
@@ -173,7 +161,7 @@ class EmbeddedKafka(Server):
         listed = _brokers(admin)
         admin.poll(0)  # what is said to `on_error` is said here
         if refused:
-            raise PasswordError(self.title, self.folder / "admin.password")
+            raise PasswordError(self.title, self.admin_password_file)
         return listed > 0
 
 

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 HOST = "127.0.0.1"
+OURS = range(20000, 32768)
+"""Below the ports that the kernel gives to outgoing connections: none can take a port while its server is down."""
 
 
 def free_ports(count: int) -> tuple[int, ...]:
     """Ports that nobody listened on a moment ago; another program may still be quicker, so be ready to try again."""
+    found: list[int] = []
     with ExitStack() as stack:
-        # all are held until all are known, so that no port comes twice
-        sockets = [stack.enter_context(_bound(0)) for _ in range(count)]
-        return tuple(int(each.getsockname()[1]) for each in sockets)
+        # each is held until all are found, so that no port comes twice
+        while len(found) < count:
+            port = secrets.choice(OURS)
+            with suppress(OSError):
+                stack.enter_context(_bound(port))
+                found.append(port)
+    return tuple(found)
 
 
 def is_free(port: int) -> bool:

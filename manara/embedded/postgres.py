@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -14,14 +13,13 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from manara.embedded.binaries import Binaries, find_postgres
-from manara.embedded.errors import EmbeddedError, PasswordError, ServerStartError
+from manara.embedded.errors import EmbeddedError, PasswordError
 from manara.embedded.files import keep_password, tail
 from manara.embedded.ports import HOST
-from manara.embedded.process import Server, environment, explain
+from manara.embedded.process import Server
 
 SUPERUSER = "postgres"
 ANSWER_SECONDS = 5
-INIT_SECONDS = 120
 MEMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 MEMBERS_LOCK = 0x6D616E617261
 """An advisory lock (the bytes of "manara"): two processes may make the same member at once."""
@@ -121,25 +119,14 @@ class EmbeddedPostgres(Server):
         binaries = self._found()
         keep_password(self.folder / "superuser.password")
         binaries.empty(self._data)
-        done = subprocess.run(
-            binaries.command(
-                "initdb",
-                *("--pgdata", str(self._data), "--username", SUPERUSER),
-                *("--auth", "scram-sha-256", "--pwfile", str(self.folder / "superuser.password")),
-                # the same order and the same case rules on every machine, whatever locales it has
-                *("--encoding", "UTF8", "--locale", "C", *binaries.locale),
-            ),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=INIT_SECONDS,
-            env=environment(),
-            cwd=self.folder,
-            check=False,
+        command = binaries.command(
+            "initdb",
+            *("--pgdata", str(self._data), "--username", SUPERUSER),
+            *("--auth", "scram-sha-256", "--pwfile", str(self.folder / "superuser.password")),
+            # the same order and the same case rules on every machine, whatever locales it has
+            *("--encoding", "UTF8", "--locale", "C", *binaries.locale),
         )
-        if done.returncode != 0:
-            reason, remedy = explain(done.stdout, "its data folder could not be made")
-            raise ServerStartError(self.title, reason, remedy, log=self.log, tail=done.stdout[-2000:])
+        self._run(command, "its data folder could not be made")
         self._initialised.touch()
 
     def _command(self) -> Sequence[str]:

@@ -91,6 +91,7 @@ class Server(ABC):
         """
         if self.running:
             return self
+        self.stop()  # forget a process that has ended by itself
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = lock_folder(self.folder)
         try:
@@ -102,11 +103,9 @@ class Server(ABC):
 
     def stop(self) -> None:
         """End the server: politely, after `grace` seconds by force. Does nothing when it does not run."""
-        guard, self._guard = self._guard, None
         lock, self._lock = self._lock, None
         try:
-            if guard is not None:
-                end_guard(guard, self.grace + 5)
+            self._end_process()
         finally:
             if lock is not None:
                 os.close(lock)
@@ -133,14 +132,14 @@ class Server(ABC):
 
     def _start_on_some_port(self) -> None:
         for attempt in range(1, ATTEMPTS + 1):
-            self._choose_ports()
             try:
+                self._choose_ports()
                 self._prepare()
                 self._launch()
                 self._await()
                 return
-            except PortTakenError:
-                if self._wanted is not None or attempt == ATTEMPTS:
+            except PortTakenError as error:
+                if error.port == self._wanted or attempt == ATTEMPTS:
                     raise
                 self._end_process()
                 self._ports = ()
@@ -155,17 +154,33 @@ class Server(ABC):
                 raise PortTakenError(self.title, port, log=self.log)
 
     def _launch(self) -> None:
+        """Start the server under its guard."""
+        self._spawn(self._command())
+        if self._pid is None:
+            self._fail("its program could not be started")
+
+    def _run(self, command: Sequence[str], failure: str) -> None:
+        """Run a program that prepares the folder, guarded and logged like the server; `failure` is said if it fails."""
+        guard = self._spawn(command)
+        try:
+            if guard.wait(self.patience) != 0:
+                self._fail(failure)
+        except subprocess.TimeoutExpired:
+            self._fail(failure)
+        finally:
+            self._end_process()
+
+    def _spawn(self, command: Sequence[str]) -> subprocess.Popen[bytes]:
         set_aside(self.log)
         self._log_start = self.log.stat().st_size if self.log.exists() else 0
         self._guard = guarded(
             ["serve", str(os.getpid()), str(self.stop_signal), str(self.death_signal), str(self.grace)],
-            self._command(),
+            command,
             log=self.log,
             keep=(self._lock,) if self._lock is not None else (),
         )
         self._pid = read_pid(self._guard)
-        if self._pid is None:
-            self._fail("its program could not be started")
+        return self._guard
 
     def _await(self) -> None:
         deadline = time.monotonic() + self.patience

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -30,8 +32,8 @@ SILENT.propagate = False
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A broker beside the run's one, which tests may stop and start."""
-    with EmbeddedKafka(tmp_path_factory.mktemp("own")) as server:
+    """A broker beside the run's one, which tests may stop and start; its folder has a name that is no plain word."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("own") / "Ülkä ışığı = 1") as server:
         yield server
 
 
@@ -210,6 +212,21 @@ def test_a_new_object_finds_the_data_of_a_folder_on_another_port(own: EmbeddedKa
             assert read(again.client(), "moved") == b"found again"
     finally:
         own.start()
+
+
+def test_a_broker_that_was_killed_is_started_again(own: EmbeddedKafka) -> None:
+    """After kill -9 of the broker, the same object starts it again at the same address, and nothing is lost."""
+    create(own.client(), "survivor")
+    write(own.client(), "survivor", b"acknowledged")
+    address = own.bootstrap
+    pid = own.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    assert until(lambda: not own.running)
+    assert own.pid is None
+    own.start()
+    assert own.bootstrap == address
+    assert read(own.client(), "survivor") == b"acknowledged"
 
 
 def test_a_folder_serves_one_broker(own: EmbeddedKafka) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +22,8 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """A server beside the run's one, which tests may stop and start."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("own")) as server:
+    """A server beside the run's one, which tests may stop and start; its folder has a name that is no plain word."""
+    with EmbeddedPostgres(tmp_path_factory.mktemp("own") / "Ülkä ışığı = 1") as server:
         yield server
 
 
@@ -121,6 +124,22 @@ def test_data_and_address_survive_stop_and_start(own: EmbeddedPostgres) -> None:
     own.start()
     assert own.create_member("AZ") == dsn
     assert ask(dsn, "SELECT value FROM kept") == 42
+
+
+def test_a_server_that_was_killed_is_started_again(own: EmbeddedPostgres) -> None:
+    """After kill -9 of the server, the same object starts it again, and what was committed is there."""
+    dsn = own.create_member("EG")
+    with psycopg.connect(dsn) as connection:
+        connection.execute("CREATE TABLE committed AS SELECT 1 AS value")
+    pid = own.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 20
+    while own.running and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert own.pid is None
+    own.start()
+    assert ask(dsn, "SELECT value FROM committed") == 1
 
 
 def test_two_servers_run_at_once(postgres: Database, own: EmbeddedPostgres) -> None:

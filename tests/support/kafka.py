@@ -85,10 +85,9 @@ class Broker:
         """The super user's password."""
         return self.provider.admin_password
 
-    def client(self, **extra: object) -> dict[str, object]:
-        """librdkafka's settings for the super user, with others added (`group_id="x"` becomes `group.id`)."""
-        added = {name.replace("_", "."): value for name, value in extra.items()}
-        return {**self.provider.client(), **added}
+    def client(self) -> dict[str, object]:
+        """librdkafka's settings for the super user."""
+        return self.provider.client()
 
     @staticmethod
     def unique(name: str = "t") -> str:
