@@ -133,7 +133,7 @@ _GROUPS = {
 }
 
 _ONE_SMALL_NODE = {
-    # after kill -9 the controller waits for the old session's end before it lets the broker in again; the default is 9 s
+    # after kill -9 the controller waits for the old session to end before it lets the broker in; the default is 9 s
     "broker.session.timeout.ms": "4000",
     "broker.heartbeat.interval.ms": "1000",
     "default.replication.factor": "1",
