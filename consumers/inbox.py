@@ -75,6 +75,10 @@ class Inbox:
         """This inbox and no other: made anew when the file is lost."""
         return str(self.meta("id"))
 
+    def renew_id(self) -> None:
+        """Become another inbox: after a restore from a backup, cursors of before stand for what is not here."""
+        self.put_meta({"id": secrets.token_hex(16)})
+
     def meta(self, name: str) -> int | str | None:
         """A value kept under a name, or None."""
         row = self.db.execute("select value from meta where name = ?", (name,)).fetchone()
@@ -84,6 +88,21 @@ class Inbox:
         """Keep values under their names."""
         with transaction(self.db):
             self.db.executemany("insert or replace into meta values (?, ?)", list(values.items()))
+
+    def directory(self) -> bytes | None:
+        """The latest directory as it was published."""
+        row = self.db.execute("select value from directory order by seq desc limit 1").fetchone()
+        return None if row is None else bytes(row[0])
+
+    def keep_directory(self, seq: int, value: bytes, alarms: Sequence[tuple[str, str, str, str]], now: int) -> None:
+        """Keep a directory in place of the one before, with the alarms (event, holder, kid, detail) that it gave."""
+        with transaction(self.db):
+            self.db.execute("delete from directory")
+            self.db.execute("insert into directory values (?, ?)", (seq, value))
+            self.db.executemany(
+                "insert into alarms(at, event, holder, kid, detail) values (?, ?, ?, ?, ?)",
+                [(now, *alarm) for alarm in alarms],
+            )
 
     def positions(self) -> dict[tuple[str, int], Position]:
         """Where each partition stands."""

@@ -66,11 +66,8 @@ create table receipt_items(
   primary key (number, batch, stage)
 ) without rowid;
 
--- the keys of the latest directory, already certified under a pinned root: to verify offline
-create table keys(
-  kid text primary key, holder text not null, member text not null, public blob not null, valid_from integer not null,
-  valid_until integer not null, compromised_since integer not null, sequence integer not null
-) without rowid;
+-- the latest directory as published: `show` verifies with it, offline, under this member's own pins
+create table directory(seq integer primary key, value blob not null);
 create table alarms(
   number integer primary key, at integer not null, event text not null, holder text not null, kid text not null,
   detail text not null

@@ -47,7 +47,8 @@ class Sink(Protocol):
         ...
 
     def deliver(self, batch: Sequence[Entry], upto: Cursor) -> Delivered:
-        """Store the batch (in order of number, not empty) and then, in the same commit, the cursor `upto`.
+        """Store the batch (in order of number; empty moves the cursor alone) and then, in the same commit, the
+        cursor `upto`.
 
         A sink may take a shorter part of the batch; it then returns the cursor of that part's last entry. With
         `upto` below the batch (a single entry tried again later) the cursor stays where it is.

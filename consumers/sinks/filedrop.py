@@ -60,6 +60,9 @@ class FileDrop:
         """Note the batch, write its file, move the cursor. A batch begun before a crash is finished in its old
         borders."""
         try:
+            if not batch:
+                self._keep(State(self._state.inbox, upto.number, upto.chain.hex()))
+                return Delivered(upto, 0)
             if upto.number <= self._state.number:
                 return Delivered(upto, self._drop(self._name(batch), batch))
             return self._advance(batch, upto)

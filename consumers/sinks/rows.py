@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from consumers.entry import Entry
+from schemas.currencies import EXPONENTS
 
 Row = tuple[Any, ...]
 
@@ -128,9 +129,8 @@ def _transfers(record: Mapping[str, Any]) -> Iterator[Row]:
 
 def major(amount: int, currency: str) -> Decimal | None:
     """An amount in minor units as major units of its currency, exactly; None for a currency we do not know."""
-    exponent = _EXPONENTS.get(currency)
+    exponent = EXPONENTS.get(currency)
     return None if exponent is None else Decimal(amount).scaleb(-exponent)
 
 
-_EXPONENTS: Mapping[str, int] = {}
 _CHILDREN = {"names": _names, "identifiers": _identifiers, "waypoints": _waypoints, "transfers": _transfers}

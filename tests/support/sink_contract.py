@@ -103,6 +103,16 @@ class SinkContract:
         sink.close()
         assert system.holds() == keys(batch)
 
+    def test_an_empty_batch_moves_the_cursor_alone(self, system: System, inbox: str, batch: list[Entry]) -> None:
+        """When everything in it was set aside."""
+        sink = system.sink()
+        sink.open(inbox)
+        sink.deliver([], batch[2].cursor)
+        assert sink.open(inbox) == batch[2].cursor
+        sink.deliver(batch[3:], batch[-1].cursor)
+        sink.close()
+        assert system.holds() == keys(batch[3:])
+
     def test_a_cursor_belongs_to_one_inbox(self, system: System, inbox: str, batch: list[Entry]) -> None:
         """Law 4: an inbox made anew begins at the start."""
         sink = system.sink()

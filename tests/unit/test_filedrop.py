@@ -85,7 +85,8 @@ def test_after_a_crash_the_batch_is_finished_under_its_old_name(
 ) -> None:
     """Killed before or after the file was there, with more waiting when it comes back: no entry is in two files."""
     sink = opened(tmp_path / "drop")
-    keep, kept = FileDrop._keep, []
+    keep = FileDrop._keep
+    kept: list[State] = []
 
     def killed(self: FileDrop, state: State) -> None:
         if kept:
