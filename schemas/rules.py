@@ -19,7 +19,7 @@ from schemas.lifecycle import ENDS
 from schemas.models import AlertHeader, HubHeader, LegalBasis
 from schemas.reasons import REMEDY, Reason
 from schemas.registry import ALERT_KINDS, by_name
-from schemas.substance import substance
+from schemas.substance import Broken, substance
 
 MINUTE: Final = 60 * 1_000_000
 CLOCK_TOLERANCE: Final = 5 * MINUTE
@@ -57,16 +57,14 @@ def check(
     """Every rule that this message breaks at the time `now`, most telling first; [] if it may be published.
 
     `record` is a decoded record of the kind, or an AlertEnd about one. Without a directory (an agency offline) the
-    rules about members and agencies are left out. Whether the message fits the alert's life is `lifecycle.transition`,
-    which must be asked first: a re-send is admitted though it has expired since. RULE_ ids, and EXPIRED.
+    rules about members and agencies are left out; of a draft, whose `hub_digest` is still empty, sequence and salt of
+    the audience are not judged. Whether the message fits the alert's life says `lifecycle.transition`, which must be
+    asked first: a re-send is admitted though it has expired since. Rules are RULE_ ids, and EXPIRED.
     """
     return [
         Violation(path, rule, value, REMEDY[rule])
         for path, rule, value in _broken(kind, record, audience, directory, now)
     ]
-
-
-Broken = tuple[str, str, object]
 
 
 def _broken(
@@ -203,10 +201,8 @@ def _handling(header: AlertHeader, audience: HubHeader) -> Iterator[Broken]:
 
 def _audience(kind: str, header: AlertHeader, audience: HubHeader, directory: Directory | None) -> Iterator[Broken]:
     mode, members = audience["mode"], audience["members"]
-    if audience["sequence"] < 1 or (audience["previous"] and not is_digest(audience["previous"])):
-        yield "audience.sequence", "RULE_SEQUENCE", audience["sequence"]
-    if not is_digest(audience["salt"]):
-        yield "audience.salt", "RULE_SALT", None
+    if header["hub_digest"]:
+        yield from _chain(audience)
     if mode not in {"ALL", "LISTED", "ALL_BUT"}:
         yield "audience.mode", "RULE_AUDIENCE_MODE", mode
         return
@@ -217,6 +213,14 @@ def _audience(kind: str, header: AlertHeader, audience: HubHeader, directory: Di
     yield from listing
     if not listing and directory is not None and not _has_reader(kind, header, audience, directory):
         yield "audience", "RULE_AUDIENCE_EMPTY", mode
+
+
+def _chain(audience: HubHeader) -> Iterator[Broken]:
+    """What a sealed message must have and a draft cannot have yet."""
+    if audience["sequence"] < 1 or (audience["previous"] and not is_digest(audience["previous"])):
+        yield "audience.sequence", "RULE_SEQUENCE", audience["sequence"]
+    if not is_digest(audience["salt"]):
+        yield "audience.salt", "RULE_SALT", None
 
 
 def _listing(members: list[str], directory: Directory | None) -> Iterator[Broken]:
