@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -47,7 +47,7 @@ def clock(at: int) -> str:
     """A time for people, to the millisecond, UTC: 2026-11-24T15:04:05.123Z; "" for 0."""
     if not at:
         return ""
-    moment = datetime.datetime.fromtimestamp(at / 1e6, datetime.UTC)
+    moment = dt.datetime.fromtimestamp(at / 1e6, dt.UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
 
 
