@@ -204,7 +204,12 @@ class Administrator:
             raise self._said(error, what) from error
 
     def _said(self, error: KafkaException, what: str) -> BrokerError:
-        return words(error.args[0], self._settings.kafka, what=what)
+        said = words(error.args[0], self._settings.kafka, what=what)
+        if said.cause is Cause.RIGHTS:
+            who = self._settings.kafka.username or "this client"
+            remedy = "Use settings with the broker's administrator; of a broker of our own that is the user `admin`."
+            return BrokerError(f"{who} may not administer this cluster.", remedy, cause=Cause.RIGHTS)
+        return said
 
 
 def _silent(_what: str, _done: int, _of: int) -> None:

@@ -24,6 +24,7 @@ import typer.main
 from manara.console import Options, err
 from manara.errors import InputError, ManaraError, in_words
 from manara.settings import Settings
+from manara.telemetry import configure_quiet
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,7 @@ def complain(error: ManaraError) -> None:
 
 def main() -> None:
     """Run the command line; the console script `manara`."""
+    configure_quiet(debug=bool(os.environ.get("MANARA_DEBUG")))
     with sentences():
         build()(prog_name="manara")
 

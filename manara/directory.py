@@ -17,7 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from manara import metrics
 from manara.directory_file import DirectoryDraft, dump_yaml, load_yaml
 from manara.errors import BrokerError, Cause, DirectoryError, InputError
-from manara.kafka import Problem, consumer, producer, reach, words
+from manara.kafka import Problem, consumer, is_noise, producer, reach, words
 from manara.settings import Settings
 from schemas import codec
 from schemas import directory as rules
@@ -46,6 +46,7 @@ class DirectoryReader:
         self._record: DirectoryRecord | None = None
         self._known: OrderedDict[int, Directory] = OrderedDict()
         self._at_end = False
+        self._next = 0
         self._refusal: BrokerError | None = None
         self.refused: tuple[str, ...] = ()
         # from the beginning is right whatever happened to the topic: a snapshot is known by its number
@@ -57,15 +58,19 @@ class DirectoryReader:
     def wait(self, timeout: float = 10.0, *, stop: Callable[[], bool] = lambda: False) -> Directory:
         """The latest directory on the cluster. Raises `BrokerError` or `DirectoryError` when there is none in time."""
         deadline = time.monotonic() + timeout
-        while not self._at_end or self._latest is None:
+        end = -1
+        while not self._at_end and not 0 <= end <= self._next:
             if time.monotonic() > deadline or stop():
-                raise self._nothing(timeout)
-            if self._at_end:
                 raise self._nothing(timeout)
             self._take(self._consumer.poll(0.1))
             self._problem.raise_if_fatal()
             if self._refusal is not None:
                 raise self._refusal
+            # asking where the end is spares half a second of waiting for the broker to say that there is no more
+            end = self._end() if end < 0 else end
+        self._at_end = True
+        if self._latest is None:
+            raise self._nothing(timeout)
         return self._latest
 
     def poll(self) -> Directory:
@@ -100,6 +105,13 @@ class DirectoryReader:
     ) -> None:
         self.close()
 
+    def _end(self) -> int:
+        """The offset after the last snapshot; -1 while the cluster does not say."""
+        try:
+            return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=0.5)[1])
+        except KafkaException:
+            return -1
+
     def _take(self, message: Message | None) -> None:
         if message is None:
             return
@@ -107,6 +119,7 @@ class DirectoryReader:
         if error is not None:
             self._complain(error)
             return
+        self._next = (message.offset() or 0) + 1
         value = message.value()
         if value is None:
             return
@@ -123,6 +136,8 @@ class DirectoryReader:
         if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
             self._at_end = True
             self._problem.clear()
+            return
+        if is_noise(error):
             return
         said = words(error, self._kafka, what=self._topic)
         if said.cause in (Cause.RIGHTS, Cause.TOPIC):  # no waiting cures it; whoever runs already keeps what it has

@@ -67,9 +67,10 @@ class Problem:
 
     def __call__(self, error: KafkaError) -> None:
         """Take a complaint from the client; called by its `poll`."""
+        if is_noise(error):
+            return
         said = words(error, self._kafka)
-        kept = self.error is not None and self.error.cause is not Cause.UNREACHABLE
-        if said.cause is not Cause.UNREACHABLE or not kept:  # "all brokers down" follows the true cause and says less
+        if self.error is None or said.cause is not Cause.UNREACHABLE or self._says_more(error):
             self.error = said
         self.fatal = self.fatal or error.fatal() or said.cause in (Cause.LOGIN, Cause.TLS, Cause.VERSION)
         metrics.broker_errors.labels(cause=said.cause.value).inc()
@@ -88,6 +89,11 @@ class Problem:
         """The cluster has answered: what was said before no longer holds."""
         if not self.fatal:
             self.error = None
+
+    def _says_more(self, error: KafkaError) -> bool:
+        """ "All brokers down" follows the true cause and says less than it."""
+        known = self.error is not None and self.error.cause is not Cause.UNREACHABLE
+        return not known and error.code() != KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 
     def _log(self, said: BrokerError, error: KafkaError) -> None:
         text, at = self._logged
@@ -144,6 +150,16 @@ def reach(client: Producer | Consumer | AdminClient, problem: Problem, timeout: 
         problem.raise_if_fatal()
         if time.monotonic() >= deadline:
             raise problem.after(timeout)
+
+
+def is_noise(error: KafkaError) -> bool:
+    """Whether this is what librdkafka says about a group to a consumer that has none.
+
+    A consumer that only assigns looks for its group's coordinator all the same, and a member's principal has no right
+    to any group. The complaint comes by `poll` as a message's error: pass over it. Who joins a group hears of a missing
+    right by `subscribe`'s topics standing still, and `manara doctor` checks it.
+    """
+    return bool(error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
 def topic_ids(client: AdminClient, topics: Collection[str], timeout: float = 10.0) -> dict[str, str]:
@@ -209,7 +225,7 @@ def _network(text: str) -> str:
         return "the name is not known"
     if "disconnected" in lowered or "ssl" in lowered:
         return "the broker closes the connection, as it does when client and port speak different protocols"
-    return "nobody answers"
+    return "nobody answers, or not in this protocol"
 
 
 def _who(kafka: KafkaSettings) -> str:

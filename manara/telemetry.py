@@ -57,6 +57,13 @@ def configure_logging(name: str, format: Format = "auto", level: str = "info", s
     root.setLevel(logging.WARNING)
 
 
+def configure_quiet(*, debug: bool) -> None:
+    """For a command that answers in sentences: its log is silent, unless `debug`."""
+    configure_logging("manara", "console", "debug" if debug else "critical")
+    if not debug:
+        logging.getLogger().handlers = [logging.NullHandler()]
+
+
 def guard(_logger: object, _method: str, event: Event) -> Event:
     """Withhold every text that stands under a key nobody has listed."""
     for key, value in event.items():

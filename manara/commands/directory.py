@@ -20,6 +20,8 @@ from schemas.directory import Directory
 from schemas.models import DirectoryRecord
 
 MICROSECONDS = 1_000_000
+PATIENCE = 5.0
+"""Seconds that somebody at a terminal waits for a cluster that does not answer."""
 File = Annotated[Path, typer.Argument(help="The directory file (YAML).")]
 Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document on standard output.")]
 
@@ -77,7 +79,7 @@ def publish_(
     problems = unpinned(draft, settings.roots) if settings.roots else ()
     if problems:
         raise DirectoryFileError(f"{file} does not agree with the pinned roots:", problems, _PINNED_REMEDY)
-    with latest(settings) as reader:
+    with latest(settings, timeout=PATIENCE) as reader:
         before = reader.record
     record = next_record(draft, before, int(time.time() * MICROSECONDS))
     changes = differences(before, record)
@@ -204,7 +206,7 @@ def _look(settings: Settings, file: Path | None) -> tuple[Directory, tuple[str, 
         draft = load_yaml(file)
         return rules.read(draft.record(draft.seq, 0), settings.roots or draft.pins())
     with DirectoryReader(settings) as reader:
-        return reader.wait(), reader.refused
+        return reader.wait(PATIENCE), reader.refused
 
 
 def _day(at: int) -> str:

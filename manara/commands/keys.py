@@ -61,10 +61,9 @@ def root(file: KeyFile, as_json: Json = False) -> None:
     key = SigningKey.generate()
     keys.save(file, key)
     _tell(file, key, as_json=as_json)
-    err().print(f'In the directory:  root: "{key.public.hex()}"', markup=False)
-    err().print(
-        f'In the settings of the hub and of every edge, under [roots]:  AZ = "{fingerprint(key.public)}"', markup=False
-    )
+    err().print(f'In the directory, at this member (or as operator_root):  root: "{key.public.hex()}"', markup=False)
+    err().print("In the settings of the hub and of every edge, under [roots], by the member's code or `operator`:")
+    err().print(f'  AZ = "{fingerprint(key.public)}"', markup=False)
 
 
 def certify(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +17,7 @@ from manara.errors import ManaraError
 from manara.settings import Settings
 from manara.topics import Plan, say, wanted
 from schemas.directory import Directory
+from schemas.topics import Acl
 
 DirectoryOption = Annotated[
     Path | None,
@@ -23,6 +26,9 @@ DirectoryOption = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For machines: one JSON document on standard output.")]
+
+PATIENCE = 5.0
+"""Seconds that somebody at a terminal waits for a cluster that does not answer."""
 
 
 def register(app: typer.Typer) -> None:
@@ -53,7 +59,7 @@ def apply(
     settings = settings_of(ctx)
     who = _directory(settings, directory)
     folder = secrets or settings.folder / "secrets"
-    administrator = Administrator(settings, folder)
+    administrator = Administrator(settings, folder, timeout=PATIENCE)
     plan = administrator.plan(who)
     removing = prune and plan.prunable()
     if as_json:
@@ -110,7 +116,7 @@ def show(plan: Plan, folder: Path) -> None:
         *(f"+ topic {topic.name} ({topic.partitions} partitions)" for topic in plan.create),
         *(f"~ topic {name}: {was} partitions become {to}" for name, was, to in plan.grow),
         *(f"~ topic {change.topic}: {change.name} {change.was} becomes {change.wanted}" for change in plan.change),
-        *(f"+ right {say(acl)}" for acl in plan.grant),
+        *(f"+ rights of {who}: {_rights(acls)}" for who, acls in groupby(plan.grant, lambda acl: acl.principal)),
         *(f"+ user {user}, password in {password_path(folder, user)}" for user in plan.users),
         *(f"? topic {name} is not in the catalogue; it stays" for name in plan.extra_topics),
         *(f"? right {say(acl)} is not in the catalogue; --prune takes it away" for acl in plan.extra_acls),
@@ -121,11 +127,23 @@ def show(plan: Plan, folder: Path) -> None:
         screen.print(line, markup=False)
 
 
+def _rights(acls: Iterable[Acl]) -> str:
+    """The rights of one principal in one line; DESCRIBE is left out where Read or Write implies it."""
+    by_name: dict[str, list[str]] = {}
+    for acl in acls:
+        by_name.setdefault(acl.name, []).append(acl.operation)
+    said = []
+    for name, operations in by_name.items():
+        strong = [operation for operation in operations if operation != "DESCRIBE"]
+        said.append(f"{'+'.join(strong or operations)} {name}")
+    return ", ".join(said)
+
+
 def _directory(settings: Settings, path: Path | None) -> Directory:
     if path is not None:
         return load_yaml(path).directory()
     with DirectoryReader(settings) as reader:
-        return reader.wait()
+        return reader.wait(PATIENCE)
 
 
 def _row(name: str, topics: tuple[object, ...]) -> dict[str, object]:
