@@ -26,7 +26,9 @@ from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import yaml
-from openpyxl import Workbook  # type: ignore[import-untyped, unused-ignore]
+from openpyxl import Workbook
+
+from schemas.currencies import EXPONENTS
 
 HERE = Path(__file__).parent
 STATES = ("AE", "AZ", "EG", "KZ", "MA", "TR")
@@ -82,7 +84,7 @@ def ofac_persons(data: Path) -> list[Row]:
         {
             "name": r["name"],
             "aliases": "; ".join(r["aliases"][:3]),
-            "weak_aliases": "; ".join(r["weak_aliases"][:2]),
+            "weak_aliases": r["weak_aliases"][0] if r["weak_aliases"] else "",
             "born": r["dob"][0] if r["dob"] else "",
             "nationality": " ".join(c.upper() for c in r["countries"]),
             "note": f"{OFAC_NOTE} Entry {r['id']}.",
@@ -197,7 +199,7 @@ def transfers(data: Path) -> list[Row]:
                     {
                         "ref": m["id"],
                         "at": m["timestamp"],
-                        "amount": str(Decimal(m["amount"]).quantize(Decimal("0.01"), ROUND_HALF_UP)),
+                        "amount": str(Decimal(m["amount"]).quantize(Decimal(1).scaleb(-EXPONENTS[m["currency"]]), ROUND_HALF_UP)),
                         "currency": m["currency"],
                         "channel": m["channel"].upper(),
                         "from": {"account": m["from_account"], "institution": m["from_bank"]},
