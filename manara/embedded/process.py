@@ -32,8 +32,8 @@ HINTS = (
     ),
     (
         r"permission denied|accessdenied|wrong ownership",
-        "a file in its folder may not be used by this user",
-        "Start it as the user that made the folder.",
+        "a file or folder may not be used by this user",
+        "Start it as the user that owns its folder, or choose another folder.",
     ),
 )
 """What servers say in their own words, the reason that we give people, and the remedy."""
@@ -92,10 +92,14 @@ class Server(ABC):
         if self.running:
             return self
         self.stop()  # forget a process that has ended by itself
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._lock = lock_folder(self.folder)
         try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = lock_folder(self.folder)
             self._start_on_some_port()
+        except OSError as error:
+            self.stop()
+            reason, remedy = explain(str(error), error.strerror or str(error))
+            raise ServerStartError(self.title, f"{reason} ({error.filename})", remedy, log=self.log) from error
         except BaseException:
             self.stop()
             raise

@@ -15,9 +15,16 @@ from cryptography.x509.verification import PolicyBuilder, Store
 
 from manara.embedded.binaries import Binaries
 from manara.embedded.certificates import ensure_certificates, expires
-from manara.embedded.errors import CertificateError, FolderInUseError, JavaNotFoundError, PortTakenError
+from manara.embedded.errors import (
+    CertificateError,
+    FolderInUseError,
+    JavaNotFoundError,
+    PortTakenError,
+    ServerStartError,
+)
 from manara.embedded.files import keep_password, lock_folder, set_aside, tail, write_private
 from manara.embedded.java import find_java, flags, parse_version
+from manara.embedded.postgres import EmbeddedPostgres
 from manara.embedded.process import environment, explain
 from manara.errors import ManaraError
 
@@ -148,13 +155,20 @@ def test_a_long_log_is_set_aside(tmp_path: Path) -> None:
     [
         ("java.io.IOException: No space left on device", "the disk is full"),
         ("Could not reserve enough space for 262144KB object heap", "the machine has too little free memory"),
-        ("FATAL:  could not open file: Permission denied", "a file in its folder may not be used by this user"),
+        ("FATAL:  could not open file: Permission denied", "a file or folder may not be used by this user"),
         ("something else", "it ended at once"),
     ],
 )
 def test_what_servers_say_is_put_into_words(said: str, reason: str) -> None:
     """Known troubles have a reason for people; others the one that was given."""
     assert explain(said, "it ended at once")[0] == reason
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_words(tmp_path: Path) -> None:
+    """A file where the folder should be: no traceback's text, but a start that failed, with the path."""
+    (tmp_path / "file").touch()
+    with pytest.raises(ServerStartError, match=r"PostgreSQL did not start: .* \(.*file/postgres\)"):
+        EmbeddedPostgres(tmp_path / "file" / "postgres").start()
 
 
 def test_every_error_says_what_to_do(tmp_path: Path) -> None:
