@@ -155,8 +155,8 @@ class Reading:
         pulled = self.source.pull(BATCH, POLL_SECONDS)
         directory = self.follower.poll()
         if directory.seq != self._seq:
+            self._judge_again(directory, start=self._seq < 0)
             self._seq = directory.seq
-            self._judge_again(directory)
         if pulled.feeds:
             self._take(pulled, directory)
         self._sign_of_life(pulled.heartbeats, directory)
@@ -184,10 +184,12 @@ class Reading:
             number=self.inbox.tip().number, seconds=round(time.monotonic() - began, 4),
         )  # fmt: skip
 
-    def _judge_again(self, directory: Directory) -> None:
-        """What was refused for want of a key or a schema may hold under the new directory, or with this release."""
+    def _judge_again(self, directory: Directory, *, start: bool) -> None:
+        """What was refused for want of a key may hold under the new directory; at a start, by a new release's rules."""
         kinds = self.source.kinds
-        waiting = [(number, sent) for number, sent in self.inbox.unsettled(CURABLE) if sent.topic in kinds]
+        waiting = [
+            (number, sent) for number, sent in self.inbox.unsettled(CURABLE, and_rules=start) if sent.topic in kinds
+        ]
         now = self.edge.clock()
         judged = [(number, judge(sent, kinds[sent.topic], directory, now)) for number, sent in waiting]
         good = [(number, one) for number, one in judged if isinstance(one, Accepted)]

@@ -170,11 +170,14 @@ class Inbox:
         )
         return list(self._entries(clause, (alert_id, alert_id + "\uffff", agency, agency)))
 
-    def unsettled(self, reasons: Sequence[str]) -> list[tuple[int, Message]]:
-        """Refused messages that a new directory may make good, with their numbers."""
+    def unsettled(self, reasons: Sequence[str], *, and_rules: bool = False) -> list[tuple[int, Message]]:
+        """Messages refused for one of these reasons (or by a publication rule) that may be good by now, with their
+        numbers.
+        """
         marks = ", ".join("?" * len(reasons))
-        query = f"{_SELECT_REFUSED} where settled_at is null and reason in ({marks}) order by number"
-        rows = self.db.execute(query, tuple(reasons))
+        which = f"reason in ({marks}) or ? and reason glob 'RULE_*'"
+        query = f"{_SELECT_REFUSED} where settled_at is null and ({which}) order by number"
+        rows = self.db.execute(query, (*reasons, and_rules))
         return [(row[0], message_of(row[1:])) for row in rows]
 
     def _entries(self, clause: str, values: tuple[object, ...]) -> Iterator[Entry]:

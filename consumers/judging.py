@@ -11,19 +11,25 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from consumers.entry import Arrival
-from schemas import codec, message, registry
+from schemas import codec, message, registry, rules
 from schemas.directory import HUB_STAGES, Directory
 from schemas.errors import MalformedError, SchemaUnknownError
+from schemas.models import HubHeader
 from schemas.reasons import Reason, Refusal
 
 HUB_TIME_SPAN: Final = 35 * 24 * 3600 * 1_000_000
 """Microseconds: so far may the hub's time lie from our own clock at first receipt; beyond, it is marked as the hub's
 word."""
 AT_LENGTH: Final = 8
+YEAR_2000: Final = 946_684_800_000_000
+YEAR_2200: Final = 7_258_118_400_000_000
 HUB_HOLDERS: Final = tuple(f"hub.{stage}" for stage in HUB_STAGES)
 CURABLE: Final = (Reason.UNKNOWN_KEY, Reason.KEY_NOT_VALID, Reason.WRONG_AGENCY, Reason.SCHEMA_UNKNOWN)
 """Refusals that rest on what we know: a message may overtake the directory, or the release, that makes it good. So
 these are judged again at every new directory and every start."""
+
+_FOR_US: Final[HubHeader] = {"mode": "LISTED", "members": ["ZZ"], "sequence": 1, "previous": "", "salt": "00" * 32}
+"""Whom else an alert went to is hidden from us by design."""
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -74,6 +80,7 @@ def _alert(sent: Message, kind: str, directory: Directory, now: int) -> Arrival:
     if opened.kind != kind:
         raise Refusal(Reason.SCHEMA_MISMATCH, f"a {opened.kind} alert on the feed of {kind}", digest=opened.digest)
     header = opened.header
+    _check_rules(opened, at)
     return Arrival(
         type="ALERT",
         agency=header["agency"],
@@ -93,6 +100,16 @@ def _alert(sent: Message, kind: str, directory: Directory, now: int) -> Arrival:
         value=sent.value or b"",
         sig=_only(sent.headers, message.SIG) or b"",
     )
+
+
+def _check_rules(opened: message.Opened, at: int) -> None:
+    """The publication rules about content, at the time of admission. Audience and directory of then are the hub's to
+    know.
+
+    What the gate admits passes here: this is a part of what it has judged, by the same function and the same time.
+    """
+    for path, rule, _value, _remedy in rules.check(opened.kind, opened.record, _FOR_US, None, at):
+        raise Refusal(rule, f"at {path}", digest=opened.digest)
 
 
 def _notice(sent: Message, kind: str, directory: Directory, now: int) -> Arrival:
@@ -140,7 +157,10 @@ def _admitted_at(headers: Headers, absent: int | None = None) -> int:
         return absent
     if value is None or len(value) != AT_LENGTH:
         raise Refusal(Reason.MALFORMED, "the hub's header `at` is absent or not 8 bytes")
-    return int.from_bytes(value, "big", signed=True)
+    at = int.from_bytes(value, "big", signed=True)
+    if not YEAR_2000 <= at < YEAR_2200:
+        raise Refusal(Reason.MALFORMED, "the hub's header `at` is no time of this network")
+    return at
 
 
 def _only(headers: Headers, name: str) -> bytes | None:
