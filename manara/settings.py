@@ -16,7 +16,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings.exceptions import SettingsError as SourceError
 
@@ -27,9 +36,18 @@ NESTING = "__"
 PATHS = ("folder", "key", "roots_file", "filedrop", "kafka.ca", "kafka.certificate", "kafka.key", "kafka.password_file")
 """The settings that are paths: relative ones in a file are meant from the file's own folder."""
 
-Fingerprint = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$", to_lower=True)]
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.lower() if isinstance(value, str) else value
+
+
+Fingerprint = Annotated[str, BeforeValidator(_lower), StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 AgencyId = Annotated[str, StringConstraints(pattern=r"^([a-z]{2}-[a-z0-9]{2,16})?$")]
-MemberCode = Annotated[str, StringConstraints(pattern=r"^([A-Z]{2})?$", to_upper=True)]
+MemberCode = Annotated[str, BeforeValidator(_upper), StringConstraints(pattern=r"^([A-Z]{2})?$")]
 
 
 class Security(StrEnum):

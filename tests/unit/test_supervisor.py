@@ -56,7 +56,7 @@ def test_a_killed_child_is_started_again_within_a_second(tmp_path: Path) -> None
 
 def test_stopping_ends_every_child_within_the_bound(tmp_path: Path) -> None:
     """Also one that does not listen to SIGTERM."""
-    deaf = "import signal, time; signal.signal(15, lambda *_: None); print('up', flush=True)\nwhile True: time.sleep(0.05)"
+    deaf = f"import signal; signal.signal(15, lambda *_: None)\n{FOREVER}"
     supervisor = Supervisor([child(tmp_path, "deaf", deaf), child(tmp_path, "good", FOREVER)], grace=0.5).start()
     pids = [state.pid for state in supervisor.states()]
     until(lambda: (tmp_path / "logs" / "deaf.log").read_text().startswith("up"), "not up")
