@@ -12,8 +12,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from schemas import audience as audiences
 from schemas.categories import CATEGORIES, COERCIVE, Category
-from schemas.directory import AGENCY_FORM, Directory, Member
+from schemas.directory import AGENCY_FORM, Directory
 from schemas.fields import findings, first_day, is_digest, last_day
 from schemas.lifecycle import ENDS
 from schemas.models import AlertHeader, HubHeader, LegalBasis
@@ -25,12 +26,11 @@ MINUTE: Final = 60 * 1_000_000
 CLOCK_TOLERANCE: Final = 5 * MINUTE
 """How far ahead of the judge's clock an author's may be."""
 
-TLP_RANK: Final[Mapping[str, int]] = {"CLEAR": 0, "GREEN": 1, "AMBER": 2, "AMBER_STRICT": 3, "RED": 4}
-"""TLP 2.0, least restrictive first. UNKNOWN clears nobody for nothing."""
-
 _YEAR_2000: Final = 946_684_800_000_000
 _YEAR_2200: Final = 7_258_118_400_000_000
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+# Where a violation stands that is itself why nobody would receive the alert.
+_EXPLAINS_NO_READER: Final = ("audience", "header.handling", "header.member", "header.agency", "kind")
 _EVALUATION: Final[Mapping[str, tuple[str, str]]] = {
     "FOUR_BY_FOUR": ("ABCDX", "1234"),
     "SIX_BY_SIX": ("ABCDEF", "123456"),
@@ -61,10 +61,10 @@ def check(
     the audience are not judged. Whether the message fits the alert's life says `lifecycle.transition`, which must be
     asked first: a re-send is admitted though it has expired since. Rules are RULE_ ids, and EXPIRED.
     """
-    return [
-        Violation(path, rule, value, REMEDY[rule])
-        for path, rule, value in _broken(kind, record, audience, directory, now)
-    ]
+    found = list(_broken(kind, record, audience, directory, now))
+    if directory is not None and not any(path.startswith(_EXPLAINS_NO_READER) for path, _, _ in found):
+        found += _no_reader(kind, record["header"], audience, directory)
+    return [Violation(path, rule, value, REMEDY[rule]) for path, rule, value in found]
 
 
 def _broken(
@@ -89,7 +89,7 @@ def _broken(
     yield from _times(header, now)
     yield from _legal_basis(header["legal_basis"], today)
     yield from _handling(header, audience)
-    yield from _audience(kind, header, audience, directory)
+    yield from _audience(header, audience, directory)
     yield from _texts(header)
     yield from substance(kind, record, today)
     yield from findings(by_name(kind), record)
@@ -199,7 +199,7 @@ def _handling(header: AlertHeader, audience: HubHeader) -> Iterator[Broken]:
             yield f"header.evaluation.{field}", "RULE_EVALUATION", value
 
 
-def _audience(kind: str, header: AlertHeader, audience: HubHeader, directory: Directory | None) -> Iterator[Broken]:
+def _audience(header: AlertHeader, audience: HubHeader, directory: Directory | None) -> Iterator[Broken]:
     mode, members = audience["mode"], audience["members"]
     if header["hub_digest"]:
         yield from _chain(audience)
@@ -209,10 +209,7 @@ def _audience(kind: str, header: AlertHeader, audience: HubHeader, directory: Di
     if (mode == "ALL") == bool(members):
         yield "audience.members", "RULE_AUDIENCE_MEMBERS", members
         return
-    listing = list(_listing(members, directory))
-    yield from listing
-    if not listing and directory is not None and not _has_reader(kind, header, audience, directory):
-        yield "audience", "RULE_AUDIENCE_EMPTY", mode
+    yield from _listing(members, directory)
 
 
 def _chain(audience: HubHeader) -> Iterator[Broken]:
@@ -233,27 +230,14 @@ def _listing(members: list[str], directory: Directory | None) -> Iterator[Broken
             yield f"audience.members[{index}]", "RULE_AUDIENCE_ORDER", code
 
 
-def _has_reader(kind: str, header: AlertHeader, audience: HubHeader, directory: Directory) -> bool:
-    """Whether at least one member would get it: contract section 5, "Audience"."""
-    mode, members = audience["mode"], audience["members"]
-    if mode == "LISTED":
-        addressed = [directory.members[code] for code in members]
-    else:
-        left_out = {header["member"], *members}
-        addressed = [member for code, member in directory.members.items() if code not in left_out]
-    return any(_entitled(member, kind, header) for member in addressed)
-
-
-def _entitled(member: Member, kind: str, header: AlertHeader) -> bool:
-    handling = header["handling"]
-    tlp = TLP_RANK.get(handling["tlp"])
-    return (
-        tlp is not None
-        and member.standing == "GOOD"
-        and kind in member.subscriptions
-        and TLP_RANK.get(member.tlp, -1) >= tlp
-        and member.handling.issuperset(handling["codes"])
-    )
+def _no_reader(kind: str, header: AlertHeader, hub: HubHeader, directory: Directory) -> Iterator[Broken]:
+    """An audience that ends empty. An end goes to whoever the alert reached, so it is never asked."""
+    if header["message"] in ENDS:
+        return
+    facts, addressed = audiences.facts(kind, header), audiences.audience(hub)
+    granting = audiences.GRANTS.get(addressed.mode)
+    if not any(audiences.decide(facts, addressed, directory, code) is granting for code in directory.members):
+        yield "audience", "RULE_AUDIENCE_EMPTY", hub["mode"]
 
 
 def _texts(header: AlertHeader) -> Iterator[Broken]:
