@@ -34,17 +34,22 @@ def judge(draft: Draft, directory: Directory | None, now: int) -> list[Fault]:
     faults = list(draft.faults)
     broken = {fault.path for fault in faults}
     for violation in rules.check(draft.kind, draft.record, cast("HubHeader", draft.audience), directory, now):
-        place = draft.form.place_of(violation.path)
-        if any(_inside(place.shown, path) for path in broken) or (
-            violation.rule == "RULE_EVALUATION" and _SCHEME in broken
-        ):
-            continue  # what is wrong in form cannot be judged in substance: one complaint a field
-        faults.append(
-            Fault(place.shown, violation.rule, place.value or _shown(violation.value), violation.remedy, place.line)
-        )
+        fault = _of_rule(draft, violation)
+        # what is wrong in form cannot be judged in substance: one complaint a field
+        hidden = any(_inside(fault.path, path) for path in broken)
+        if not hidden and fault not in faults and not (fault.rule == "RULE_EVALUATION" and _SCHEME in broken):
+            faults.append(fault)
     if not faults:
         faults += _unfit(draft)
     return sorted(faults, key=lambda fault: fault.line)
+
+
+def _of_rule(draft: Draft, violation: rules.Violation) -> Fault:
+    """A violation with the place of the field, and with what could stand there where a choice was left open."""
+    place = draft.form.place_of(violation.path)
+    choices = draft.form.choices.get(violation.path, "")
+    remedy = f"write one of: {choices}" if choices else violation.remedy
+    return Fault(place.shown, violation.rule, place.value or _shown(violation.value), remedy, place.line)
 
 
 def _shown(value: object) -> str:

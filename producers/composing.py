@@ -161,6 +161,12 @@ def _fill(draft: Draft, author: Author, now: int, new_id: Callable[[], str]) -> 
     header["version"] = header["version"] or 1
     header["sent_at"] = header["sent_at"] or now
     header["effective_at"] = header["effective_at"] or header["sent_at"]
+    if not header["expires_at"]:
+        place = form.place_of("header.expires_at")
+        if not any(fault.path == place.shown for fault in form.faults):
+            form.fault(
+                place, "FORM_EXPIRY_MISSING", "write the last day, as in 2027-01-31, or days from now, as in +90d"
+            )
     if header["category"] == "UNKNOWN":
         header["category"] = _CATEGORY.get(draft.kind, "UNKNOWN")
 

@@ -69,6 +69,7 @@ class Form:
     now: int
     faults: list[Fault] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
+    choices: dict[str, str] = field(default_factory=dict)  # what could stand where an enum was left out
 
     def fault(self, place: Place, rule: str, remedy: str, value: str | None = None) -> None:
         """One more fault at a place."""
@@ -235,7 +236,9 @@ class _Converter:
         return out
 
     def _symbol(self, kind: Mapping[str, Any], node: Node, path: str) -> str:
+        known = ", ".join(symbol for symbol in kind["symbols"] if symbol != "UNKNOWN")
         if node.value is None:
+            self._form.choices[path] = known
             return _SILENT.get(kind["name"], "UNKNOWN")
         word = (
             node.value.strip().upper().replace("-", "_").replace(" ", "_").replace("+", "_")
@@ -247,7 +250,6 @@ class _Converter:
             return word
         near = difflib.get_close_matches(word, kind["symbols"], n=1)
         start = f"did you mean {near[0]}? " if near else ""
-        known = ", ".join(symbol for symbol in kind["symbols"] if symbol != "UNKNOWN")
         self._form.fault(self._form.place_of(path), "FORM_NOT_IN_LIST", f"{start}known: {known}")
         return "UNKNOWN"
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+_SHOWN = 60
 Value = None | str | list["Node"] | dict[str, "Node"]
 
 
@@ -25,17 +26,9 @@ class Node:
 
     @property
     def shown(self) -> str:
-        """The value as it may stand in an error message: one line, at most 60 characters."""
-        match self.value:
-            case None:
-                return ""
-            case str(text):
-                line = " ".join(text.split())
-                return line if len(line) <= 60 else line[:57] + "..."  # noqa: PLR2004 - said in the docstring
-            case list(items):
-                return f"a list of {len(items)}"
-            case fields:
-                return f"a group of {len(fields)} fields"
+        """A single value as it may stand in an error message: one line, not too long; "" for lists and groups."""
+        line = " ".join(self.value.split()) if isinstance(self.value, str) else ""
+        return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 3]}..."
 
 
 def from_python(value: object) -> Node:

@@ -153,7 +153,7 @@ def _grow(tree: _Tree, event: yaml.Event) -> None:
     if isinstance(event, yaml.NodeEvent) and (getattr(event, "tag", None) or "!") not in ("!", ""):
         raise _refuse("FORM_TAG", "tags (!) are not used here: write the plain value, or put it in quotes", line)
     if isinstance(event, yaml.ScalarEvent):
-        empty = event.style is None and event.value in _EMPTY
+        empty = not event.style and event.value in _EMPTY  # plain: quotes make it text
         tree.scalar(None if empty else event.value, line)
     elif isinstance(event, yaml.MappingStartEvent):
         tree.begin({}, line)

@@ -44,8 +44,18 @@ class Tally:
     reasons: Counter[str] = field(default_factory=Counter)
 
 
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What a run needs from outside: time, ids, and how a batch gets into the outbox (None for a dry run)."""
+
+    now: Callable[[], int]
+    new_id: Callable[[], str]
+    accept: Callable[[list[Draft]], list[Accepted]] | None = None
+    batch: int = BATCH
+
+
 class Import:
-    """A table on its way into an outbox. `accept` is how a batch gets there; None for a dry run."""
+    """A table on its way into an outbox; without one, a look at it alone."""
 
     def __init__(
         self,
@@ -54,10 +64,7 @@ class Import:
         author: Author,
         outbox: Outbox | None,
         directory: Directory | None,
-        *,
-        now: Callable[[], int],
-        new_id: Callable[[], str],
-        accept: Callable[[list[Draft]], list[Accepted]] | None,
+        ways: Ways,
     ) -> None:
         self.table = table
         self.tally = Tally()
@@ -65,13 +72,10 @@ class Import:
         self._author = author
         self._outbox = outbox
         self._directory = directory
-        self._now = now
-        self._new_id = new_id
-        self._accept = accept
+        self._ways = ways
         self._numbers = {column: number for number, column in enumerate(table.columns, 1)}
         self._seen: Counter[str] = Counter()
         self._batch: list[Draft] = []
-        self._mine: set[str] = set()
 
     def run(self) -> Iterator[Rejected | Draft | None]:
         """One item a row: the draft of a good one, what is wrong with a bad one, None for one that is in the outbox
@@ -89,9 +93,9 @@ class Import:
         if self._outbox is not None and self._outbox.holds_import(key):
             self.tally.again += 1
             return None
-        now = self._now()
+        now = self._ways.now()
         node, audience, faults = self._map.alert(row.cells, self._numbers)
-        draft = compose(node, self._author, now, self._new_id, kind=self._map.kind, audience=audience)
+        draft = compose(node, self._author, now, self._ways.new_id, kind=self._map.kind, audience=audience)
         faults = faults or checking.judge(draft, self._directory, now)
         if faults:
             return self._reject(row, faults)
@@ -100,14 +104,14 @@ class Import:
         if self._outbox is not None and self._outbox.alike(draft):
             self.tally.alike += 1
         self._batch.append(draft)
-        if len(self._batch) >= BATCH:
+        if len(self._batch) >= self._ways.batch:
             self._flush()
         return draft
 
     def _flush(self) -> None:
         batch, self._batch = self._batch, []
-        if batch and self._accept is not None:
-            self.tally.accepted += sum(not one.again for one in self._accept(batch))
+        if batch and self._ways.accept is not None:
+            self.tally.accepted += sum(not one.again for one in self._ways.accept(batch))
 
     def _key(self, row: Row) -> str:
         """Of the row's content, not of its number: a row keeps its key when others are added before it."""

@@ -1,0 +1,43 @@
+"""`manara new KIND`: a commented template to fill in."""
+
+from __future__ import annotations
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from manara.console import err
+from producers.errors import AuthorError
+from schemas.registry import ALERT_KINDS
+
+
+def new(
+    kind: Annotated[str, typer.Argument(help=f"What the alert is about: {', '.join(ALERT_KINDS)}.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A new file to write to; standard output without it.")
+    ] = None,
+) -> None:
+    """Write a commented template of an alert. Fill it in, then `manara check` it. Example:
+
+    manara new person > wanted.yaml
+    """
+    text = template(kind)
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    if output.exists():
+        raise AuthorError(f"{output} exists already.", "Name another file: what is in there may be somebody's work.")
+    output.write_text(text, "utf-8")
+    err().print(f"{output} written. Fill it in, then: manara check {output}", markup=False)
+
+
+def template(kind: str) -> str:
+    """The template of a kind. AuthorError for an unknown one."""
+    if kind not in ALERT_KINDS:
+        near = difflib.get_close_matches(kind, ALERT_KINDS, n=1)
+        start = f"Did you mean {near[0]}? " if near else ""
+        raise AuthorError(f"There is no kind of alert called {kind!r}.", f"{start}Known: {', '.join(ALERT_KINDS)}.")
+    return (resources.files("producers") / "templates" / f"{kind}.yaml").read_text("utf-8")
