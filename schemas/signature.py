@@ -97,8 +97,7 @@ def kid_of(public: bytes) -> bytes:
 def sign(schema: Schema, body: bytes, key: SigningKey) -> bytes:
     """The COSE_Sign1 over an Avro body: the value of the `sig` header."""
     protected = protected_map(key.kid, schema.context, schema.id, schema.sha256)
-    signed = bindings.crypto_sign(structure(protected, body), key.seed + key.public)
-    return assemble(protected, signed[:SIGNATURE_LENGTH])
+    return assemble(protected, sign_structure(structure(protected, body), key))
 
 
 def read(sig: bytes) -> Claim:
@@ -146,6 +145,11 @@ def structure(protected: bytes, body: bytes) -> bytes:
     return b"".join(
         (_STRUCTURE_HEAD, len(protected).to_bytes(1, "big"), protected, _NO_AAD, _bstr_head(len(body)), body)
     )
+
+
+def sign_structure(to_sign: bytes, key: SigningKey) -> bytes:
+    """The 64 bytes of Ed25519 over a Sig_structure."""
+    return bytes(bindings.crypto_sign(to_sign, key.seed + key.public)[:SIGNATURE_LENGTH])
 
 
 def assemble(protected: bytes, signature: bytes) -> bytes:
