@@ -22,17 +22,19 @@ import sys
 import time
 from pathlib import Path
 
-TICK = 0.1
-"""Seconds between two looks at the starter; each costs some microseconds."""
+TICK = 0.2
+"""Seconds between two looks at whether the starter is there; a stop and the server's end are noticed at once."""
 SWEEP_SECONDS = 60.0
 PR_SET_PDEATHSIG = 1
+HEARD = {signal.SIGTERM, signal.SIGCHLD}
 
 
 def serve(starter: int, stop: int, death: int, grace: float, command: list[str]) -> int:
     """Run a command until it ends, we are told to stop, or the starter is gone; its exit status."""
-    told = _listen()
+    _listen()
 
     def die_with_guard() -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         # the guard has one thread, to which the kernel ties this wish
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, death)
 
@@ -42,9 +44,8 @@ def serve(starter: int, stop: int, death: int, grace: float, command: list[str])
         sys.stderr.write(f"{command[0]}: {error.strerror}\n")
         return 127
     _report(server.pid)
-    while server.poll() is None and not told and os.getppid() == starter:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            server.wait(TICK)
+    while server.poll() is None and os.getppid() == starter and not _told_to_end():
+        pass
     if server.poll() is None:
         _end(server, stop, grace)
     return server.returncode
@@ -52,12 +53,11 @@ def serve(starter: int, stop: int, death: int, grace: float, command: list[str])
 
 def sweep(starter: int, folder: Path) -> int:
     """Wait until the starter is gone (or tells us to end), then delete a folder for good."""
-    told = _listen()
+    _listen()
     _report(os.getpid())
-    while not told and os.getppid() == starter:
-        time.sleep(TICK)
-    if told:
-        return 0
+    while os.getppid() == starter:
+        if _told_to_end():
+            return 0
     deadline = time.monotonic() + SWEEP_SECONDS
     quiet = 0
     # servers in it may still be writing while they stop: go on until it stays away for a second
@@ -68,11 +68,15 @@ def sweep(starter: int, folder: Path) -> int:
     return 0
 
 
-def _listen() -> list[int]:
-    """A list that a SIGTERM is noted in. Ctrl-C does not come here: the guard leads a session of its own."""
-    told: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _frame: told.append(number))
-    return told
+def _listen() -> None:
+    """Keep a stop and a server's end waiting until we ask. Ctrl-C does not come: the guard leads its own session."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, HEARD)
+
+
+def _told_to_end() -> bool:
+    """Whether a SIGTERM came; waits a tick for it, but no longer than the server lives."""
+    heard = signal.sigtimedwait(HEARD, TICK)
+    return heard is not None and heard.si_signo == signal.SIGTERM
 
 
 def _report(pid: int) -> None:
