@@ -74,6 +74,8 @@ class Listener:
         error = item.error()
         if error is None:
             return True
+        if kafka.is_noise(error):
+            return False
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the position is older than what the topic keeps
             self.log.warning(
                 "Status records were deleted before we read them", topic=self._topic, partition=item.partition()

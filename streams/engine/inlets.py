@@ -14,6 +14,7 @@ from typing import NamedTuple
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from manara.kafka import is_noise
 from streams.engine.clients import complain, record
 from streams.engine.contract import Record
 from streams.engine.limits import Limits
@@ -133,6 +134,8 @@ class Inlets:
         for message in messages:
             error = message.error()
             inlet = Inlet(message.topic() or "", message.partition() or 0)
+            if error is not None and is_noise(error):
+                continue
             if error is not None:
                 self._trouble(inlet, error, message)
             elif inlet in self._read:  # else it was dropped after the client had fetched it

@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
+from manara.kafka import is_noise
 from streams.engine.clients import complain, pull
 from streams.engine.contract import CommitStage
 from streams.engine.errors import Exit, Stop
@@ -118,7 +119,7 @@ def read(consumer: Consumer, topic: str, partition: int, limits: Range) -> Itera
                     yield message
                 elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
                     return
-                else:
+                elif not is_noise(error):
                     complain(error, topic)
             at = consumer.position([TopicPartition(topic, partition)])[0].offset
             if at >= limits.high:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from manara.kafka import is_noise
+
 POISON = frozenset({KafkaError._BAD_COMPRESSION, KafkaError._BAD_MSG})  # noqa: SLF001
 """What librdkafka says of a batch that it will not or cannot unpack."""
 MISPLACED = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})  # noqa: SLF001
@@ -77,6 +79,8 @@ def _base(consumer: Consumer, topic: str, partition: int, offset: int, patience:
         if message is None:
             continue
         error = message.error()
+        if error is not None and is_noise(error):
+            continue
         if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001
             return None
         if error.code() in POISON:
