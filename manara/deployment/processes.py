@@ -1,0 +1,48 @@
+"""The processes of a network on one machine: the hub's stages, one edge process for all members, a relay an agency."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from manara.deployment.home import Home, settings_file
+from manara.supervisor import Child
+from schemas.directory import HUB_STAGES
+
+EDGE: Final = "edge"
+
+
+def command(config: Path, *words: str) -> list[str]:
+    """A command line of `manara` with the settings of one party."""
+    return [sys.executable, "-m", "manara.cli", "--config", str(config), *words]
+
+
+def environment() -> dict[str, str]:
+    """Our own environment without settings that would reach into other parties."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("MANARA_")}
+
+
+def hub(home: Home) -> list[Child]:
+    """The four stages of the hub."""
+    return [_child(home, f"hub.{stage}", command(settings_file(home.hub(stage)), "hub", stage)) for stage in HUB_STAGES]
+
+
+def edges(home: Home, members: Iterable[str]) -> list[Child]:
+    """One process that hosts the edges of all members, each isolated from the others."""
+    words = [word for code in sorted(members) for word in ("--config", str(settings_file(home.member(code))))]
+    return [_child(home, EDGE, [sys.executable, "-m", "manara.cli", EDGE, *words])]
+
+
+def relays(home: Home, agencies: Iterable[str]) -> list[Child]:
+    """A relay for each agency."""
+    return [
+        _child(home, f"relay.{agency}", command(settings_file(home.agency(agency)), "relay"))
+        for agency in sorted(agencies)
+    ]
+
+
+def _child(home: Home, name: str, argv: list[str]) -> Child:
+    return Child(name, tuple(argv), environment(), home.logs / f"{name}.log")
