@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from manara import kafka as kernel
@@ -32,6 +32,9 @@ WAITS = frozenset(
     }
 )
 """Errors of a read that heal by waiting: the client tries again by itself."""
+
+
+_ID_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,14 @@ class Clients:
 def topic_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
     """The ids of those topics that exist."""
     return kernel.topic_ids(admin, topics)
+
+
+def committed_id(place: TopicPartition) -> str:
+    """The topic id that a committed offset carries as its metadata; "" where it carries none.
+
+    Cut to its length: the client reads metadata beyond its end (confluent-kafka 2.16, seen as one byte too many).
+    """
+    return (place.metadata or "")[:_ID_LENGTH]
 
 
 def record(message: Message, topic_id: str) -> Record:

@@ -19,11 +19,11 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from yarl import URL
 
 from manara.settings import KafkaSettings
-from streams.engine.clients import Clients, topic_ids
+from streams.engine.clients import Clients, committed_id, topic_ids
 from streams.engine.contract import Headers, Record, Stage
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop, die, where
-from streams.engine.faust_safe import SafeApp
+from streams.engine.faust_safe import SafeApp, SafeConsumer
 from streams.engine.loop import Batch, Watch
 
 _NO_STATE = MappingProxyType[bytes, bytes]({})
@@ -50,14 +50,23 @@ class FaustRunner:
         app = await asyncio.to_thread(self._app)
         self._agent(app)
         app.finalize()
-        await app.start()
+        starting = asyncio.create_task(app.start())  # it waits for the group, which may never answer: watched meanwhile
         try:
             await asyncio.gather(self._acknowledge(app), self._recheck(app))
         finally:
-            try:
-                await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-            except TimeoutError:
+            starting.cancel()
+            await self._end(app)
+
+    async def _end(self, app: SafeApp) -> None:
+        """Stop Faust; blocks in flight are acknowledged meanwhile, so that their offsets are committed on the way out."""
+        ending = asyncio.create_task(app.stop())
+        deadline = time.monotonic() + _STOP_SECONDS
+        while not ending.done():
+            if time.monotonic() > deadline:
                 die(Exit.BROKER, f"Faust did not stop within {_STOP_SECONDS:.0f} s")
+            self.effects.pump()
+            await asyncio.sleep(0.002)
+        await ending
 
     # ------------------------------------------------------------------ the stream
 
@@ -107,7 +116,11 @@ class FaustRunner:
             self.effects.pump()
             if app.should_stop or app.crashed:
                 die(Exit.BROKER, f"Faust gave up: {type(app.crash_reason).__name__}")
-            self.watch.turned(ready=bool(app.consumer.assignment()), idle=not self.effects.flying)
+            consumer = cast("SafeConsumer", app.consumer)
+            refused = consumer.refused()
+            if refused:
+                die(Exit.BROKER, f"the group refused this worker: {refused}")
+            self.watch.turned(ready=consumer.joined(), idle=not self.effects.flying)
             await asyncio.sleep(0.002 if self.effects.flying else 0.02)
 
     async def _recheck(self, app: SafeApp) -> None:
@@ -193,7 +206,7 @@ def forget_foreign(clients: Clients, topic: str, topic_id: str) -> None:
         committed = asked[clients.group].result().topic_partitions or []
     except KafkaException:  # no such group yet
         return
-    stale = [p for p in committed if p.topic == topic and p.metadata and p.metadata != topic_id]
+    stale = [p for p in committed if p.topic == topic and committed_id(p) not in ("", topic_id)]
     if stale:
         beginning = [TopicPartition(p.topic, p.partition, 0, topic_id) for p in stale]
         reset = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(clients.group, beginning)])

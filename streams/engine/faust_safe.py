@@ -15,10 +15,14 @@ import faust
 import structlog
 from aiokafka.errors import CommitFailedError
 from aiokafka.structs import OffsetAndMetadata
+from faust.exceptions import ConsumerNotStarted
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.engine.errors import Exit, die, where
+
+
+_REFUSED_SECONDS = 2.0
 
 
 class SafeThread(driver.AIOKafkaConsumerThread):
@@ -45,6 +49,8 @@ class SafeThread(driver.AIOKafkaConsumerThread):
 
 class SafeConsumer(driver.Consumer):
     """Never commits past an event in flight, believes only commits that succeeded, commits before it forgets."""
+
+    _refusal: tuple[BaseException | None, float] = (None, 0.0)
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return SafeThread(self, loop=self.loop, beacon=self.beacon)
@@ -85,6 +91,25 @@ class SafeConsumer(driver.Consumer):
         assert isinstance(app, SafeApp)  # noqa: S101
         app.expected.clear()
         await super().on_partitions_revoked(revoked)
+
+    def refused(self) -> str:
+        """The error that the group answered with and that nobody takes notice of, after two seconds; else "".
+
+        aiokafka keeps it for the next read; without partitions there is none, and Faust would wait for ever.
+        """
+        client = getattr(self._thread, "_consumer", None)
+        error = getattr(getattr(client, "_coordinator", None), "_pending_exception", None)
+        if error is None or error is not self._refusal[0]:
+            self._refusal = (error, monotonic())
+            return ""
+        return type(error).__name__ if monotonic() - self._refusal[1] > _REFUSED_SECONDS else ""
+
+    def joined(self) -> bool:
+        """Whether the group has given this worker something to read."""
+        try:
+            return bool(self.assignment())
+        except ConsumerNotStarted:
+            return False
 
     async def perform_seek(self) -> None:
         """Begin at the committed offsets, and remember them: the first event of a partition must be that one."""

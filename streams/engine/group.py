@@ -14,7 +14,7 @@ from types import MappingProxyType
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from streams.engine.clients import Clients, complain, pull, record, topic_ids
+from streams.engine.clients import Clients, committed_id, complain, pull, record, topic_ids
 from streams.engine.contract import Emit, Record
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop
@@ -98,7 +98,7 @@ class GroupSource:
         beginning = TopicPartition(topic, partition, OFFSET_BEGINNING)
         if offset < 0:
             return beginning
-        if committed.metadata and committed.metadata != self._ids.get(topic):
+        if committed_id(committed) not in ("", self._ids.get(topic)):
             structlog.get_logger().warning(
                 "A topic was made anew: read from the beginning", topic=topic, partition=partition
             )

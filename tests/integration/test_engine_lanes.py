@@ -1,0 +1,140 @@
+"""The engine's lanes on a real broker: kills, lost stores, two workers, topics that come and go."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine import admitted
+from tests.support.engine_bench import Bench, stop, until
+from tests.support.kafka import Broker
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def bench(kafka: Broker, tmp_path: Path) -> Iterator[Bench]:
+    """A stand with two lanes and an inlet in each."""
+    stand = Bench(kafka, tmp_path)
+    stand.topics(log=2, register=2, refusals=1, inlet_a=2, inlet_b=2)
+    stand.inlet("inlet.a", 0)
+    stand.inlet("inlet.b", 1)
+    yield stand
+    stand.close()
+
+
+def versions(key: str, first: int, last: int) -> list[str]:
+    """`key:first` to `key:last`."""
+    return [f"{key}:{n}" for n in range(first, last + 1)]
+
+
+def said(bench: Bench) -> list[str]:
+    """Everything that the blocks admit, in the order of each lane."""
+    return [text for *_, value in bench.read("log") for text in admitted(value or b"{}")]
+
+
+def more(bench: Bench, than: int) -> bool:
+    """Whether more is admitted than before."""
+    return len(said(bench)) > than
+
+
+def test_a_backlog_is_admitted_once_and_in_order(bench: Bench) -> None:
+    """Both lanes, live and bulk; a graceful stop leaves nothing to repeat for the next start."""
+    bench.send("inlet.a", versions("x", 1, 300))
+    bench.send("inlet.b", versions("y", 1, 100), partition=1)
+    worker = bench.start("lanes")
+    until(lambda: len(said(bench)) >= 400, "all are admitted")
+    assert stop(worker) == 0
+    bench.send("inlet.a", versions("x", 301, 310))
+    bench.start("lanes")
+    until(lambda: len(said(bench)) >= 410, "the rest is admitted")
+    found = said(bench)
+    assert [t for t in found if t.startswith("x")] == versions("x", 1, 310)
+    assert [t for t in found if t.startswith("y")] == versions("y", 1, 100)
+    assert bench.values("refusals") == []
+
+
+def test_nothing_is_lost_or_said_twice_by_kills_in_a_backlog(bench: Bench) -> None:
+    """Three times kill -9 at whatever moment, once with the store deleted: the register is a fold of blocks."""
+    for number in range(3):
+        worker = bench.start("lanes", limits={"batch": 30})
+        bench.send("inlet.a", versions("x", 1500 * number + 1, 1500 * number + 1500))
+        bench.send("inlet.b", versions("y", 1500 * number + 1, 1500 * number + 1500))
+        until(partial(more, bench, len(said(bench))), "some are admitted")
+        assert stop(worker, signal.SIGKILL) == -signal.SIGKILL
+        if number == 1:
+            shutil.rmtree(bench.folder / "slot1")
+    bench.start("lanes")
+    until(lambda: len(said(bench)) >= 9000, "all are admitted")
+    assert Counter(said(bench)) == Counter([*versions("x", 1, 4500), *versions("y", 1, 4500)])
+    assert bench.values("refusals") == []
+
+
+def test_a_machine_that_has_nothing_restores_from_snapshot_and_tail(bench: Bench) -> None:
+    """The snapshot is used, not only the log: what the log has forgotten is still known."""
+    bench.send("inlet.a", versions("x", 1, 50))
+    worker = bench.start("lanes")
+    until(lambda: b"@frontier" in [key for _, _, key, _ in bench.read("register")], "a sweep is finished")
+    until(lambda: b"x" in [key for _, _, key, _ in bench.read("register")], "x is in the snapshot")
+    bench.send("inlet.a", versions("x", 51, 60))
+    until(lambda: len(said(bench)) >= 60, "all are admitted")
+    assert stop(worker) == 0
+    shutil.rmtree(bench.folder / "slot1")
+    bench.send("inlet.a", [*versions("x", 55, 62)])
+    bench.start("lanes")
+    until(lambda: len(said(bench)) >= 62, "the new ones are admitted")
+    assert said(bench) == versions("x", 1, 62)
+    restored = [line for line in bench.logged("lanes") if line["event"] == "Lane restored" and line["lane"] == 0]
+    assert restored[-1]["start"] > 0
+
+
+def test_two_workers_share_the_lanes_and_one_takes_over(bench: Bench) -> None:
+    """A second worker takes a lane without a repeat; when it leaves, the first one goes on with both."""
+    bench.start("lanes", "1")
+    bench.send("inlet.a", versions("x", 1, 10))
+    until(lambda: len(said(bench)) >= 10, "the first worker works")
+    second = bench.start("lanes", "2")
+    until(lambda: any(line["event"] == "Lane restored" for line in bench.logged("lanes", "2")), "a lane moves")
+    bench.send("inlet.a", versions("x", 11, 20))
+    bench.send("inlet.b", versions("y", 1, 20))
+    until(lambda: len(said(bench)) >= 40, "both work")
+    assert stop(second) == 0
+    bench.send("inlet.a", versions("x", 21, 30))
+    bench.send("inlet.b", versions("y", 21, 30))
+    until(lambda: len(said(bench)) >= 60, "the first one has both lanes")
+    assert Counter(said(bench)) == Counter([*versions("x", 1, 30), *versions("y", 1, 30)])
+
+
+def test_an_agency_may_join_while_the_worker_runs(bench: Bench) -> None:
+    """Its topic is on the map before it exists, and read as soon as it does; nobody is disturbed."""
+    bench.start("lanes")
+    bench.inlet("inlet.c", 0)
+    bench.send("inlet.a", versions("x", 1, 5))
+    until(lambda: len(said(bench)) >= 5, "the first is admitted")
+    bench.topics(inlet_c=2)
+    bench.send("inlet.c", versions("z", 1, 5))
+    until(lambda: len(said(bench)) >= 10, "the newcomer is admitted")
+    assert not any(line["event"] == "Lanes given away" for line in bench.logged("lanes"))
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["while it is read", "while the worker is away"])
+def test_a_topic_made_anew_is_read_from_its_beginning(bench: Bench, running: bool) -> None:
+    """An offset is worth nothing under another topic id: a reader that trusts it loses the beginning in silence."""
+    bench.send("inlet.a", versions("x", 1, 8))
+    worker = bench.start("lanes")
+    until(lambda: len(said(bench)) >= 8, "the old topic is read")
+    if not running:
+        assert stop(worker) == 0
+    bench.delete("inlet.a")
+    bench.topics(inlet_a=2)
+    bench.send("inlet.a", versions("x", 1, 20))
+    if not running:
+        bench.start("lanes")
+    until(lambda: len(said(bench)) >= 20, "the new topic is read")
+    assert said(bench) == versions("x", 1, 20)
