@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, TopicPartition
 from confluent_kafka import Message as KafkaMessage
 
 from consumers.inbox import Position
@@ -65,7 +65,10 @@ class FeedSource:
     def open(self, positions: Mapping[Partition, Position]) -> None:
         """Reach the cluster and begin to read. Raises `BrokerError` in words."""
         kafka.reach(self._consumer, self.problem)
-        self.look(positions)
+        try:
+            self.look(positions)
+        except KafkaException as error:
+            raise kafka.words(error.args[0], self._settings, what=", ".join(self.kinds)) from error
         if not any(topic in self.kinds for topic, _ in self._assigned):
             raise self.problem.error or self._missing()
 

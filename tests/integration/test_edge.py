@@ -12,11 +12,15 @@ import psycopg
 import pytest
 
 from consumers.edge import Edge
-from consumers.judging import Message
+from consumers.inbox import Inbox
+from manara import metrics
+from manara.embedded.postgres import EmbeddedPostgres
+from manara.errors import InUseError
 from manara.settings import Settings
 from tests.support.alerts import Author
+from tests.support.directories import network
 from tests.support.entries import sent
-from tests.support.feeds import KINDS, Corner, now_us, until
+from tests.support.feeds import Corner, Pens, now_us, until
 from tests.support.kafka import Broker
 from tests.support.postgres import Database
 
@@ -33,27 +37,6 @@ def dsn(postgres: Database) -> str:
 def corner(kafka: Broker, tmp_path: Path) -> Corner:
     """Azerbaijan's corner of the network."""
     return Corner(kafka, tmp_path)
-
-
-class Pens:
-    """Authors of three states, and the hub that puts what they write into one member's feeds."""
-
-    def __init__(self, corner: Corner) -> None:
-        self._corner = corner
-        self._authors = {"person": "kz-border", "route": "tr-customs", "transfer": "ae-fiu"}
-        self._pens = {kind: Author.of(agency) for kind, agency in self._authors.items()}
-        self._written = 0
-
-    def write(self, count: int, **changes: Any) -> list[Message]:
-        """So many new alerts, of all kinds in turn."""
-        now = now_us()
-        made = []
-        for _ in range(count):
-            kind = KINDS[self._written % 3]
-            self._written += 1
-            sealed = self._pens[kind].write(kind, now=now, **changes)
-            made.append(sent(sealed, at=now, topic=self._corner.feeds[kind]))
-        return made
 
 
 @pytest.fixture
@@ -111,3 +94,161 @@ def test_alerts_reach_the_national_database_and_receipts_go_back(corner: Corner,
     digests = {digest for (digest,) in ask(dsn, "select digest from alerts")}
     assert {receipt["digest"] for receipt in receipts} == digests
     assert {receipt["agency"] for receipt in receipts} == {"kz-border", "tr-customs", "ae-fiu"}
+
+
+def test_a_restarted_edge_reads_on_where_it_stood(corner: Corner, pens: Pens, dsn: str) -> None:
+    """Positions are in the inbox: what was read before is not read again."""
+    settings = corner.settings(postgres=dsn)
+    corner.put(pens.write(6))
+    with running(settings):
+        until(lambda: stored(dsn) == 6, "six alerts are stored")
+    again_before = metrics.repeated.labels("AZ")._value.get()
+    corner.put(pens.write(3))
+    with running(settings):
+        until(lambda: stored(dsn) == 9, "three more are stored")
+    assert metrics.repeated.labels("AZ")._value.get() == again_before
+    until(lambda: len(corner.receipts()) == 9, "one receipt each", 1)
+
+
+def test_what_a_lying_hub_sends_is_kept_and_delays_nobody(corner: Corner, pens: Pens, dsn: str) -> None:
+    """Tampered, forged and misplaced messages between good ones, in one feed."""
+    good, bad = pens.write(6), pens.write(3)
+    tampered = bad[0]._replace(value=(bad[0].value or b"")[:-1] + b"X")
+    unsigned = bad[1]._replace(headers=tuple(h for h in bad[1].headers if h[0] != "sig"))
+    misplaced = bad[2]._replace(topic=corner.feeds["person"])
+    absent = good[0]._replace(value=None)
+    with running(corner.settings(postgres=dsn)):
+        corner.put([good[0], tampered, good[1], unsigned, good[2], misplaced, absent, *good[3:]])
+        until(lambda: stored(dsn) == 6, "the good ones are stored")
+    with Inbox.open(corner.place) as inbox:
+        kept = inbox.db.execute("select reason, value from refused").fetchall()
+    assert sorted(kept, key=str) == sorted(
+        [
+            ("BAD_SIGNATURE", tampered.value),
+            ("BAD_SIGNATURE", unsigned.value),
+            ("MALFORMED", None),
+            ("SCHEMA_MISMATCH", misplaced.value),
+        ],
+        key=str,
+    )
+
+
+def test_a_database_that_stops_and_starts_loses_and_doubles_nothing(corner: Corner, pens: Pens, tmp_path: Path) -> None:
+    """The inbox takes everything in meanwhile; the file drop is not delayed by it."""
+    drop = tmp_path / "drop"
+    server = EmbeddedPostgres(tmp_path / "postgres").start()
+    port = server.port
+    try:
+        dsn = server.create_member("AZ")
+        with running(corner.settings(postgres=dsn, filedrop=drop)):
+            corner.put(pens.write(5))
+            until(lambda: stored(dsn) == 5, "five alerts are stored")
+            server.stop()
+            corner.put(pens.write(5))
+            until(lambda: dropped(drop) == 10, "the other sink has all ten")
+            server = EmbeddedPostgres(tmp_path / "postgres", port=port).start()
+            until(lambda: stored(dsn) == 10, "the database has all ten")
+            until(lambda: len(corner.receipts()) == 10, "and the receipts follow")
+    finally:
+        server.stop()
+
+
+def dropped(folder: Path) -> int:
+    """Lines in the file drop."""
+    return sum(len(file.read_text().splitlines()) for file in folder.glob("*.ndjson"))
+
+
+def test_a_feed_made_anew_is_read_from_the_beginning(corner: Corner, pens: Pens, dsn: str) -> None:
+    """Offsets of the old topic mean nothing in the new one; what comes again is silent, and is receipted again."""
+    settings = corner.settings(postgres=dsn)
+    old = [one for one in pens.write(9) if one.topic == corner.feeds["person"]]
+    corner.put(old)
+    with running(settings):
+        until(lambda: stored(dsn) == 3, "three alerts are stored")
+        until(lambda: len(corner.receipts()) == 3, "three receipts")
+    corner.delete(corner.feeds["person"])
+    corner.create([topic for topic in corner.topics if topic.name == corner.feeds["person"]])
+    new = [one for one in pens.write(3) if one.topic == corner.feeds["person"]]
+    corner.put([*old[:2], *new])
+    with running(settings):
+        until(lambda: stored(dsn) == 4, "the new one is stored, which a bare offset would have skipped")
+        until(lambda: len(corner.receipts()) == 6, "two come again, one is new")
+    assert stored(dsn) == 4
+
+
+def test_a_feed_made_anew_under_a_running_edge_is_noticed(
+    corner: Corner, pens: Pens, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Topics are looked at every few seconds."""
+    monkeypatch.setattr("consumers.source.LOOK_SECONDS", 0.5)
+    with running(corner.settings(postgres=dsn)):
+        corner.put(pens.write(9))
+        until(lambda: stored(dsn) == 9, "nine alerts are stored")
+        corner.delete(corner.feeds["person"])
+        corner.create([topic for topic in corner.topics if topic.name == corner.feeds["person"]])
+        corner.put([one for one in pens.write(3) if one.topic == corner.feeds["person"]])
+        until(lambda: stored(dsn) == 10, "the alert in the new topic is stored")
+
+
+def test_an_alert_that_overtakes_the_directory_is_taken_when_its_key_is_known(
+    kafka: Broker, tmp_path: Path, dsn: str
+) -> None:
+    """The hub knew the new agency's key first; the edge refuses, follows the directory, and stores it after all."""
+    now = now_us()
+    whole = network(2, now=now)
+    corner = Corner(kafka, tmp_path, net=network(1, now=now, keys={"kz-border": None}))
+    author = Author.of("kz-border")
+    with running(corner.settings(postgres=dsn)):
+        corner.put([sent(author.write(now=now), at=now, topic=corner.feeds["person"])])
+        with Inbox.open(corner.place) as inbox:
+            count = "select count(*) from refused where reason = 'UNKNOWN_KEY'"
+            until(lambda: inbox.db.execute(count).fetchone() == (1,), "it is refused")
+            corner.publish(whole)
+            until(lambda: stored(dsn) == 1, "it is stored")
+            assert inbox.db.execute("select settled_at is not null from refused").fetchall() == [(1,)]
+
+
+def test_a_change_of_our_own_agencys_key_raises_an_alarm(corner: Corner, dsn: str) -> None:
+    """The operator cannot forge one, but our root could have been misused: our people must know."""
+    now = corner.net.directory.at
+    with running(corner.settings(postgres=dsn)), Inbox.open(corner.place) as inbox:
+        until(lambda: inbox.directory() is not None, "the directory is in use")
+        changed = {"az-police": {"compromised_since": now, "sequence": 2}, "eg-police": None}
+        corner.publish(network(2, now=now, keys=changed))
+        alarms = "select event, holder, detail from alarms"
+        until(lambda: inbox.db.execute(alarms).fetchall() != [], "the alarm is there")
+        assert inbox.db.execute(alarms).fetchall() == [("CHANGED", "az-police", "compromised_since")]
+
+
+def test_receipts_wait_for_the_directory_to_know_our_key(kafka: Broker, tmp_path: Path, dsn: str) -> None:
+    """Alerts are stored all the same; the receipts follow when they will be believed."""
+    now = now_us()
+    corner = Corner(kafka, tmp_path, net=network(1, now=now, keys={"edge.az": None}))
+    pens = Pens(corner)
+    with running(corner.settings(postgres=dsn)):
+        corner.put(pens.write(3))
+        until(lambda: stored(dsn) == 3, "the alerts are stored")
+        assert corner.receipts() == []
+        corner.publish(network(2, now=now))
+        until(lambda: len(corner.receipts()) == 3, "the receipts are sent")
+
+
+def test_the_heartbeat_is_kept_for_the_desk(corner: Corner, dsn: str) -> None:
+    """The latest one at the start, and those that come."""
+    corner.beat(1)
+    corner.beat(2)
+    with running(corner.settings(postgres=dsn)), Inbox.open(corner.place) as inbox:
+        until(lambda: inbox.meta("heartbeat_sequence") == 2, "the last heartbeat is kept")
+        corner.beat(3)
+        until(lambda: inbox.meta("heartbeat_sequence") == 3, "the next one is, too")
+        assert abs(int(inbox.meta("heartbeat_seen") or 0) - now_us()) < 30_000_000
+        assert inbox.meta("edge_seen")
+
+
+def test_two_edges_cannot_work_on_one_inbox(corner: Corner, dsn: str) -> None:
+    """The second one says who is there."""
+    settings = corner.settings(postgres=dsn)
+    with running(settings), Inbox.open(corner.place) as inbox:
+        until(lambda: inbox.meta("edge_seen") is not None, "the edge works")
+        with pytest.raises(InUseError):
+            Edge(settings).run(threading.Event())

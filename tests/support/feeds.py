@@ -4,6 +4,7 @@ feeds.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,9 @@ from manara.settings import KafkaSettings, Settings
 from manara.topics import Plan
 from schemas import message, registry
 from schemas.topics import Names, Topic, acls, catalogue
+from tests.support.alerts import Author
 from tests.support.directories import Network, key_of, network
+from tests.support.entries import sent
 from tests.support.kafka import Broker
 
 KINDS = ("person", "route", "transfer")
@@ -61,7 +64,12 @@ class Corner:
         self.producer = Producer({**self._client(), "linger.ms": 1})
         self.topics = self._catalogue()
         self.create(self.topics, grant=True)
-        publish(self._admin(), self.net.record)
+        self.publish(self.net)
+
+    def publish(self, net: Network) -> None:
+        """Publish another snapshot of the directory."""
+        self.net = net
+        publish(self._admin(), net.record)
 
     def settings(self, **changes: Any) -> Settings:
         """The member's settings, with a user that has the rights of an edge and no more."""
@@ -81,7 +89,9 @@ class Corner:
             "bootstrap": self.broker.bootstrap, "ca": str(self.broker.ca),
             "username": self.user, "password_file": str(self._password()),
         }  # fmt: skip
-        text = [f'{name} = "{value}"' for name, value in lines.items()]
+        text = [
+            f"{name} = {json.dumps(value if isinstance(value, int) else str(value))}" for name, value in lines.items()
+        ]
         text += ["[kafka]", *(f'{name} = "{value}"' for name, value in kafka.items())]
         text += ["[roots]", *(f'{name} = "{value}"' for name, value in self.net.pins.items())]
         file = self.place / "manara.toml"
@@ -111,6 +121,10 @@ class Corner:
         )
         return Settings(kafka=kafka, topic_prefix=self.prefix, lanes=1)
 
+    def password(self) -> str:
+        """The user's password."""
+        return self._password().read_text().strip()
+
     def _password(self) -> Path:
         return password_path(self.folder / "secrets", self.user)
 
@@ -121,9 +135,9 @@ class Corner:
             future.result()
         until(lambda: not set(topics) & set(client.list_topics(timeout=5).topics), "the topics are gone")
 
-    def put(self, sent: Sequence[Message]) -> None:
+    def put(self, messages: Sequence[Message]) -> None:
         """Write messages into their feeds as the hub would, and wait for the broker."""
-        for one in sent:
+        for one in messages:
             headers: list[Any] = [*one.headers]
             self.producer.produce(one.topic, one.value, one.key, headers=headers, on_delivery=_must_succeed)
             self.producer.poll(0)
@@ -133,7 +147,8 @@ class Corner:
         """A heartbeat of the hub's clock."""
         record = {"at": now_us() if at is None else at, "sequence": sequence}
         value, headers = message.sign_record(registry.by_name("heartbeat"), record, key_of("hub.clock"))
-        self.producer.produce(self.names.heartbeat, value=value, headers=headers, on_delivery=_must_succeed)
+        given: list[Any] = [*headers]
+        self.producer.produce(self.names.heartbeat, value, headers=given, on_delivery=_must_succeed)
         assert self.producer.flush(30) == 0
 
     def receipts(self) -> list[dict[str, Any]]:
@@ -164,6 +179,27 @@ class Corner:
                 found.append((bytes(message.value() or b""), message.headers(), bytes(message.key() or b"")))
         consumer.close()
         return found
+
+
+class Pens:
+    """Authors of three states, and the hub that puts what they write into one member's feeds."""
+
+    def __init__(self, corner: Corner) -> None:
+        self._corner = corner
+        self._authors = {"person": "kz-border", "route": "tr-customs", "transfer": "ae-fiu"}
+        self._pens = {kind: Author.of(agency) for kind, agency in self._authors.items()}
+        self.written = 0
+
+    def write(self, count: int, **changes: Any) -> list[Message]:
+        """So many new alerts, of all kinds in turn."""
+        now = now_us()
+        made = []
+        for _ in range(count):
+            kind = KINDS[self.written % 3]
+            self.written += 1
+            sealed = self._pens[kind].write(kind, now=now, **changes)
+            made.append(sent(sealed, at=now, topic=self._corner.feeds[kind]))
+        return made
 
 
 def _must_succeed(error: Any, _message: Any) -> None:
