@@ -315,10 +315,12 @@ class _Reader:
         if value is None:
             return b""
         try:
-            return base64.b64decode(value.data if isinstance(value.data, str) else "!", validate=True)
+            found_bytes = base64.b64decode(value.data if isinstance(value.data, str) else "!", validate=True)
         except (binascii.Error, ValueError):
+            found_bytes = b""
+        if not found_bytes:
             self._say(value.line, f"{_at(where, name)}: must be base64, as `manara keys certify` writes it")
-            return b""
+        return found_bytes
 
     def _unique(self, where: str, name: str, found: Iterable[tuple[str, int, _Item] | None]) -> dict[str, _Item]:
         kept: dict[str, _Item] = {}
