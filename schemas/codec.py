@@ -1,8 +1,9 @@
 """Records to bytes and back: strict on the way out, suspicious on the way in.
 
 `fastavro` is fast but trusting: it ignores unknown fields, wraps integers that overflow, takes enum index -1 for the
-last symbol and leaves trailing bytes unread. So `encode` checks the record first, and whoever reads a stranger's bytes
-calls `canonical` after `decode`: only bytes that encode to themselves again are the record.
+last symbol and leaves trailing bytes unread. So `encode` checks the record first, and a stranger's bytes are opened by
+`read`: only bytes that encode to themselves again are the record. For the schemas of the hot path it has generated code
+(`reader.py`), which takes canonical bytes alone; what that does not take, the library judges.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from typing import Any, Final, cast
 from fastavro import schemaless_reader, schemaless_writer
 
 from schemas.checker import checker_of, unencodable_text
-from schemas.errors import EncodeError, MalformedError, UndecodableError
+from schemas.errors import EncodeError, MalformedError, NotCanonicalError, UndecodableError
+from schemas.reader import READERS
 from schemas.registry import Schema
 
 MAGIC: Final = b"\x00"
@@ -41,27 +43,38 @@ def encode(schema: Schema, record: Mapping[str, object]) -> bytes:
         raise EncodeError(unencodable_text(record), "holds a lone surrogate, which is not text") from error
 
 
+def read(schema: Schema, body: bytes, limit: int = MAX_BODY) -> dict[str, Any]:
+    """The record that these bytes are the one encoding of; times are `int` microseconds.
+
+    UndecodableError for bytes that are no record of the schema, NotCanonicalError for another spelling of one.
+    """
+    found = _read_canonical(schema, body) if len(body) <= limit else None
+    if found is not None:
+        return found
+    record = _decode(schema, body, limit)
+    if not canonical(schema, record, body):
+        raise NotCanonicalError(f"not the canonical encoding of a {schema.name} record")
+    return record
+
+
 def decode(schema: Schema, body: bytes, limit: int = MAX_BODY) -> dict[str, Any]:
     """The record in an Avro body; times are `int` microseconds. UndecodableError for anything that is not one.
 
     No schema of ours is recursive or has items of no bytes (a test holds that), so time and memory are bounded by the
     body's length, whatever counts it claims. Trailing bytes and odd encodings pass here and fail in `canonical`.
     """
-    if len(body) > limit:
-        raise UndecodableError(f"the body has {len(body)} bytes; at most {limit} are looked at")
-    try:
-        return cast("dict[str, Any]", schemaless_reader(io.BytesIO(body), schema.parsed, None))
-    except Exception as error:  # the reader raises whatever its innards raise
-        raise UndecodableError(f"not a {schema.name} body: {type(error).__name__}") from error
+    found = _read_canonical(schema, body) if len(body) <= limit else None
+    return _decode(schema, body, limit) if found is None else found
 
 
 def canonical(schema: Schema, record: Mapping[str, object], body: bytes) -> bool:
     """Whether `body` is the one encoding of `record`, which `decode` made of it.
 
-    False for trailing bytes, padded numbers, split arrays, out-of-range enum indexes and every other second spelling.
+    False for trailing bytes, padded numbers, split arrays, out-of-range enum indexes and every other second spelling,
+    and for what `encode` would refuse to write: an int of more than 32 bits, a number that is none.
     """
     try:
-        return _write(schema, cast("dict[str, Any]", record)) == body
+        return checker_of(schema)(record) is None and _write(schema, cast("dict[str, Any]", record)) == body
     except Exception:  # noqa: BLE001 - what cannot be written again was not canonical
         return False
 
@@ -79,6 +92,27 @@ def unframe(value: bytes) -> tuple[int, bytes]:
     if magic != 0:
         raise MalformedError(f"the value begins with byte {magic:#04x}, not 0x00")
     return schema_id, value[PREFIX_LENGTH:]
+
+
+def _read_canonical(schema: Schema, body: bytes) -> dict[str, Any] | None:
+    """The record, if generated code knows the schema and the bytes are canonical."""
+    reader = READERS.get(schema.id)
+    if reader is None or type(body) is not bytes:
+        return None
+    try:
+        record, end = reader(body, 0)
+    except (IndexError, KeyError, ValueError, struct.error):
+        return None
+    return record if end == len(body) else None
+
+
+def _decode(schema: Schema, body: bytes, limit: int) -> dict[str, Any]:
+    if len(body) > limit:
+        raise UndecodableError(f"the body has {len(body)} bytes; at most {limit} are looked at")
+    try:
+        return cast("dict[str, Any]", schemaless_reader(io.BytesIO(body), schema.parsed, None))
+    except Exception as error:  # the reader raises whatever its innards raise
+        raise UndecodableError(f"not a {schema.name} body: {type(error).__name__}") from error
 
 
 def _write(schema: Schema, record: dict[str, Any]) -> bytes:

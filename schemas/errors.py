@@ -4,6 +4,7 @@ ContractError
 ├── SchemaUnknownError   no released schema has this id or name
 ├── EncodeError          a record does not fit its schema; names the field
 ├── UndecodableError     bytes are not an Avro body of the schema
+├── NotCanonicalError    bytes are another spelling of a record than the canonical one
 ├── MalformedError       a value does not begin with the magic byte and a schema id
 ├── BadSignatureError    a signature is absent, not of our form, or does not verify
 └── Refusal              (reasons.py) a message is refused for a reason of the closed list
@@ -34,6 +35,10 @@ class EncodeError(ContractError):
 
 class UndecodableError(ContractError):
     """Bytes are not an Avro body of the schema; the message says how they broke, never what they hold."""
+
+
+class NotCanonicalError(ContractError):
+    """Bytes hold a record, but are not its one canonical encoding."""
 
 
 class MalformedError(ContractError):

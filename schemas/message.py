@@ -12,7 +12,7 @@ from typing import Any, Final, NoReturn, TypeAlias, cast
 
 from schemas import codec, signature
 from schemas.directory import Directory, Key, judge_key
-from schemas.errors import BadSignatureError, MalformedError, SchemaUnknownError, UndecodableError
+from schemas.errors import BadSignatureError, MalformedError, NotCanonicalError, SchemaUnknownError, UndecodableError
 from schemas.models import AlertHeader, HubHeader
 from schemas.reasons import Reason, Refusal
 from schemas.registry import Schema, by_id, by_name
@@ -139,14 +139,10 @@ def open_audience(headers: Headers | None, header: AlertHeader) -> HubHeader:
     hub = found[0]
     if signature.hub_digest(hub) != header["hub_digest"]:
         raise Refusal(Reason.HUB_HEADER_MISMATCH, "the `hub` header is not the one that was signed")
-    schema = by_name("hub")
     try:
-        audience = codec.decode(schema, hub)
-    except UndecodableError as error:
-        raise Refusal(Reason.HUB_HEADER_MISMATCH, "the `hub` header cannot be decoded") from error
-    if not codec.canonical(schema, audience, hub):
-        raise Refusal(Reason.HUB_HEADER_MISMATCH, "the `hub` header is not the canonical encoding")
-    return cast("HubHeader", audience)
+        return cast("HubHeader", codec.read(by_name("hub"), hub))
+    except (UndecodableError, NotCanonicalError) as error:
+        raise Refusal(Reason.HUB_HEADER_MISMATCH, f"the `hub` header is {error}") from error
 
 
 def sign_record(schema: Schema, record: Mapping[str, object], key: SigningKey) -> tuple[bytes, list[tuple[str, bytes]]]:
@@ -234,12 +230,11 @@ def _refuse_unknown(claim: Claim, digest: str) -> NoReturn:
 
 def _decode(schema: Schema, body: bytes, digest: str) -> dict[str, Any]:
     try:
-        record = codec.decode(schema, body)
+        return codec.read(schema, body)
     except UndecodableError as error:
         raise Refusal(Reason.UNDECODABLE, str(error), digest=digest) from error
-    if not codec.canonical(schema, record, body):
-        raise Refusal(Reason.NOT_CANONICAL, "the body is not the canonical encoding of its record", digest=digest)
-    return record
+    except NotCanonicalError as error:
+        raise Refusal(Reason.NOT_CANONICAL, str(error), digest=digest) from error
 
 
 def _values(headers: Headers | None, name: str) -> list[bytes | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import tracemalloc
 from typing import Any
 
@@ -12,7 +13,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas import codec
-from schemas.errors import EncodeError, MalformedError, UndecodableError
+from schemas.errors import EncodeError, MalformedError, NotCanonicalError, UndecodableError
+from schemas.generate_reader import HOT
 from schemas.registry import NUMBERS, Schema, by_name
 from tests.support import samples, strategies
 
@@ -258,3 +260,74 @@ def test_another_avro_library_writes_the_same_bytes(pair: tuple[Schema, dict[str
     buffer = io.BytesIO()
     schemaless_writer(buffer, fastavro.parse_schema(schema.parsed), record)
     assert buffer.getvalue() == codec.encode(schema, record)
+
+
+def judged_by_the_library(schema: Schema, body: bytes) -> object:
+    """What the Avro library alone makes of the bytes: the record of canonical ones, else what is wrong."""
+    try:
+        record = codec._decode(schema, body, codec.MAX_BODY)
+    except UndecodableError:
+        return UndecodableError
+    return record if codec.canonical(schema, record, body) else NotCanonicalError
+
+
+def judged(schema: Schema, body: bytes) -> object:
+    """What `read` makes of them."""
+    try:
+        return codec.read(schema, body)
+    except (UndecodableError, NotCanonicalError) as error:
+        return type(error)
+
+
+@given(drawn)
+def test_generated_code_reads_what_the_library_reads(pair: tuple[Schema, dict[str, Any]]) -> None:
+    """And does it alone: valid records do not fall back."""
+    schema, record = pair
+    body = codec.encode(schema, record)
+    assert judged(schema, body) == judged_by_the_library(schema, body) == record
+    if schema.name in HOT:
+        assert codec._read_canonical(schema, body) == record
+
+
+@given(drawn, st.data())
+def test_generated_code_takes_nothing_that_the_library_would_not(
+    pair: tuple[Schema, dict[str, Any]], data: st.DataObject
+) -> None:
+    """Bytes altered at random: the same judgement, so the fast way lets nothing slip."""
+    schema, record = pair
+    body = codec.encode(schema, record)
+    place = data.draw(st.integers(0, len(body)))
+    other = body[:place] + data.draw(st.binary(max_size=3)) + body[place + data.draw(st.integers(0, 3)) :]
+    assert repr(judged(schema, other)) == repr(judged_by_the_library(schema, other))
+
+
+@given(st.sampled_from(SCHEMAS), st.binary(max_size=120))
+def test_generated_code_judges_random_bytes_as_the_library_does(schema: Schema, body: bytes) -> None:
+    """The same for bytes that never were a record."""
+    assert repr(judged(schema, body)) == repr(judged_by_the_library(schema, body))
+
+
+@pytest.mark.parametrize("body", [*OTHER_SPELLINGS.values(), *HOSTILE.values()])
+def test_generated_code_does_not_take_another_spelling(body: bytes) -> None:
+    """Each trick by name."""
+    assert codec._read_canonical(by_name("hub"), body) is None
+
+
+def test_numbers_that_are_not_of_the_type_are_not_read() -> None:
+    """The library reads an int of 40 bits and writes it again; whoever re-encodes it would fail there."""
+    schema = by_name("person")
+    body = codec.encode(schema, samples.person())
+    at = body.index(b"\x02\x02\x02")  # category WNT, version 1, message ALERT: each a zigzag 1
+    assert codec.read(schema, body[: at + 1] + zigzag(2**31 - 1) + body[at + 2 :])["header"]["version"] == 2**31 - 1
+    large = body[: at + 1] + zigzag(2**31) + body[at + 2 :]
+    assert judged(schema, large) is NotCanonicalError
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+def test_a_position_that_is_no_number_is_not_read(number: str) -> None:
+    """Comparisons with it would be false both ways."""
+    schema = by_name("route")
+    body = codec.encode(schema, samples.route())
+    other = body.replace(struct.pack("<d", 43.6), struct.pack("<d", float(number)))
+    assert other != body
+    assert judged(schema, other) is NotCanonicalError
