@@ -204,7 +204,11 @@ def _plain(text: str, keep: str = "") -> str:
 
 def _write(path: Path, value: bytes) -> None:
     """A new file that nobody else may read: it holds what a stranger sent."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as error:
+        raise InputError(f"{path} exists.", "Name a new file: nothing is overwritten.") from error
+    with os.fdopen(descriptor, "wb") as file:
         file.write(value)
 
 

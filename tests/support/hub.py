@@ -125,14 +125,17 @@ class Hub:
             command, cwd=ROOT, capture_output=True, text=True, timeout=WAIT, env=_environment(), check=False
         )
 
+    def producer(self, principal: str) -> Producer:
+        """The producer of a principal."""
+        if principal not in self._producers:
+            self._producers[principal] = producer(self.settings(principal).kafka)
+        return self._producers[principal]
+
     def send(self, messages: Iterable[Sent]) -> None:
         """Write messages into their agencies' inlets, all acknowledged at the return."""
         used = set()
         for message in messages:
-            client = self._producers.get(message.agency)
-            if client is None:
-                client = self._producers[message.agency] = producer(self.settings(message.agency).kafka)
-            client.produce(
+            self.producer(message.agency).produce(
                 self.names.inlet(message.agency),
                 message.value,
                 message.key,
