@@ -7,10 +7,12 @@ later version adds is judged before anybody thinks of it.
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import functools
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeAlias
 
 from schemas.currencies import EXPONENTS, MAX_AMOUNT
@@ -33,6 +35,7 @@ _INVISIBLE = re.compile(
 _OVERRIDE = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _PHONE = re.compile(r"\+[0-9][0-9 ()./-]*")
 _PARTIAL_DATE = re.compile(r"([0-9]{4})(?:-([0-9]{2})(?:-([0-9]{2}))?)?")
+_DATE_LENGTHS = frozenset({4, 7, 10})
 _COUNTRY = re.compile(r"[A-Z]{2}")
 _SCRIPT = re.compile(r"[A-Z][a-z]{3}")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*")
@@ -49,7 +52,7 @@ class Finding(NamedTuple):
 
 
 def findings(schema: Schema, record: Mapping[str, Any]) -> list[Finding]:
-    """Every field of the record that breaks a rule about single fields, in the order of the schema."""
+    """Every field of the record that breaks a rule about single fields: outer records before inner ones."""
     return _walk_of(schema)(record)
 
 
@@ -60,24 +63,28 @@ def is_digest(text: str) -> bool:
 
 def first_day(text: str) -> dt.date | None:
     """The first day that a partial date may mean; None where it is no date."""
-    match = _PARTIAL_DATE.fullmatch(text)
-    if match is None:
-        return None
-    try:
-        return dt.date(int(match[1]), int(match[2] or 1), int(match[3] or 1))
-    except ValueError:
-        return None
+    return _days(text)[0] if len(text) in _DATE_LENGTHS else None
 
 
 def last_day(text: str) -> dt.date | None:
     """The last day that a partial date may mean; None where it is no date."""
-    first = first_day(text)
-    parts = text.count("-")
-    if first is None or parts == 2:  # noqa: PLR2004 - a full date
-        return first
-    month = first.month if parts else 12
-    after = dt.date(first.year + month // 12, month % 12 + 1, 1) if first.year < dt.MAXYEAR else None
-    return after - dt.timedelta(days=1) if after else dt.date.max
+    return _days(text)[1] if len(text) in _DATE_LENGTHS else None
+
+
+@functools.lru_cache(maxsize=8192)
+def _days(text: str) -> tuple[dt.date | None, dt.date | None]:
+    """First and last day of a text as long as a date; remembered, because alerts share their dates."""
+    match = _PARTIAL_DATE.fullmatch(text)
+    if match is None:
+        return None, None
+    year, month, day = int(match[1]), int(match[2] or 0), int(match[3] or 0)
+    try:
+        first = dt.date(year, month or 1, day or 1)
+        if day:
+            return first, first
+        return first, dt.date(year, month or 12, calendar.monthrange(year, month or 12)[1])
+    except ValueError:
+        return None, None
 
 
 def code(value: str) -> str:
@@ -220,6 +227,21 @@ _Walk: TypeAlias = Callable[[Any], list[Finding]]
 _Known: TypeAlias = dict[str, tuple[str, _Walk | None]]
 
 
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What to ask of one record: its fields by question, so that the usual answer costs no call.
+
+    `many` and `walks` are lists of values and records inside; a walk's flag says whether the field is a list of them.
+    """
+
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+    enums: tuple[str, ...]
+    others: tuple[tuple[str, Test], ...]
+    many: tuple[tuple[str, Test], ...]
+    walks: tuple[tuple[str, bool, _Walk], ...]
+
+
 @functools.cache
 def _walk_of(schema: Schema) -> _Walk:
     return _compile_record(schema.parsed, {})
@@ -241,7 +263,19 @@ def _compile_record(definition: Any, known: _Known) -> _Walk:
         test = _TESTS.get((record, field["name"])) or {"string": code, "enum": _known}.get(kind)
         if test is not None and test is not _any:
             tests.append((field["name"], many, test))
-    return functools.partial(_visit, tuple(tests), tuple(walks))
+    return functools.partial(_visit, _plan(tests, walks))
+
+
+def _plan(tests: list[tuple[str, bool, Test]], walks: list[tuple[str, bool, _Walk]]) -> _Plan:
+    single = [(field, test) for field, many, test in tests if not many]
+    return _Plan(
+        codes=tuple(field for field, test in single if test is code),
+        names=tuple(field for field, test in single if test is name),
+        enums=tuple(field for field, test in single if test is _known),
+        others=tuple((field, test) for field, test in single if test not in (code, name, _known)),
+        many=tuple((field, test) for field, many, test in tests if many),
+        walks=tuple(walks),
+    )
 
 
 def _item(definition: Any) -> tuple[Any, bool]:
@@ -266,27 +300,43 @@ def _compile_type(definition: Any, known: _Known) -> tuple[str, _Walk | None]:
     return kind, None
 
 
-def _visit(
-    tests: tuple[tuple[str, bool, Test], ...], walks: tuple[tuple[str, bool, _Walk], ...], record: Any
-) -> list[Finding]:
+def _visit(plan: _Plan, record: Any) -> list[Finding]:
+    """The findings in one record: its own fields, then the records inside."""
     found: list[Finding] = []
-    for field, many, test in tests:
+    for field in plan.codes:
         value = record[field]
-        if not many:
-            if rule := test(value):
-                found.append(Finding(field, rule, value))
-            continue
-        for index, item in enumerate(value):
-            if rule := test(item):
-                found.append(Finding(f"{field}[{index}]", rule, item))
-    for field, many, walk in walks:
+        if not value or (
+            value.isascii() and value.isprintable() and len(value) <= MAX_CODE and value[0] not in _FORMULA
+        ):
+            continue  # nearly always, and without a call
+        if rule := code(value):
+            found.append(Finding(field, rule, value))
+    for field in plan.names:
         value = record[field]
-        if not many:
-            found += [Finding(f"{field}.{path}", rule, item) for path, rule, item in walk(value)]
-            continue
-        for index, item in enumerate(value):
-            found += [Finding(f"{field}[{index}].{path}", rule, at) for path, rule, at in walk(item)]
+        if value.isprintable() and len(value) <= MAX_NAME:
+            continue  # what overrides or controls is not printable
+        if rule := name(value):
+            found.append(Finding(field, rule, value))
+    found += [Finding(field, "RULE_UNKNOWN_VALUE", "UNKNOWN") for field in plan.enums if record[field] == "UNKNOWN"]
+    for field, test in plan.others:
+        if rule := test(record[field]):
+            found.append(Finding(field, rule, record[field]))
+    if plan.many or plan.walks:
+        _visit_inside(plan, record, found)
     return found
+
+
+def _visit_inside(plan: _Plan, record: Any, found: list[Finding]) -> None:
+    for field, test in plan.many:
+        for index, value in enumerate(record[field]):
+            if rule := test(value):
+                found.append(Finding(f"{field}[{index}]", rule, value))
+    for field, many, walk in plan.walks:
+        if not many:
+            found += [Finding(f"{field}.{path}", rule, value) for path, rule, value in walk(record[field])]
+            continue
+        for index, item in enumerate(record[field]):
+            found += [Finding(f"{field}[{index}].{path}", rule, value) for path, rule, value in walk(item)]
 
 
 def _identifier(identifier: Any) -> list[Finding]:
