@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import difflib
 import re
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -61,13 +60,6 @@ class Draft:
     def alert_id(self) -> str:
         """The alert's id."""
         return str(self.header["alert_id"])
-
-
-def uuid7(now: int, random: int) -> str:
-    """A UUIDv7 of `now` (microseconds) and 74 random bits, lower case (RFC 9562)."""
-    millis = (now // 1000) & ((1 << 48) - 1)
-    bits = millis << 80 | 0x7 << 76 | ((random >> 62) & 0xFFF) << 64 | 0b10 << 62 | (random & ((1 << 62) - 1))
-    return str(uuid.UUID(int=bits))
 
 
 def compose(

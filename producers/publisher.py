@@ -23,7 +23,7 @@ from manara import keys, metrics
 from manara.errors import BrokerError, InUseError
 from manara.settings import Settings
 from producers import checking, forms, standing
-from producers.composing import Author, Draft, compose, uuid7
+from producers.composing import Author, Draft, compose
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
 from producers.forms import Form
 from producers.nodes import from_python
@@ -32,6 +32,7 @@ from producers.relay import Relay, now_micros
 from producers.standing import Standing
 from producers.trust import Trust
 from schemas.directory import Directory, judge_key
+from schemas.identifiers import RANDOM_BYTES, uuid7
 from schemas.registry import ALERT_KINDS
 from schemas.signature import SigningKey
 
@@ -173,7 +174,7 @@ class Publisher:
 
 def new_id() -> str:
     """A new alert id."""
-    return uuid7(now_micros(), secrets.randbits(74))
+    return uuid7(now_micros(), secrets.token_bytes(RANDOM_BYTES))
 
 
 def is_record(kind: str, alert: Alert) -> bool:

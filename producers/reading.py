@@ -87,7 +87,7 @@ class _Tree:
                 raise _refuse("FORM_FIELD_TWICE", "keep one of the two", line, str(text))
             self._names[-1] = Node(text or "", line)
             return
-        self._place(Node(text, line))
+        self._place(Node(text, self._named_at(line)))
 
     def begin(self, value: Value, line: int) -> None:
         """A list or a group opens."""
@@ -95,7 +95,7 @@ class _Tree:
             raise _refuse("FORM_TOO_DEEP", f"an alert nests at most {MOST_DEPTH} levels", line)
         if self._open and isinstance(self._open[-1].value, dict) and self._names[-1] is None:
             raise _refuse("FORM_NAME_NOT_TEXT", "a field's name is a word", line)
-        node = Node(value, line)
+        node = Node(value, self._named_at(line))
         self._place(node)
         self._open.append(node)
         self._names.append(None)
@@ -104,6 +104,11 @@ class _Tree:
         """The innermost list or group closes."""
         self._open.pop()
         self._names.pop()
+
+    def _named_at(self, line: int) -> int:
+        """The line of the field's name, where the value has one: a list begins below its name."""
+        name = self._names[-1] if self._names else None
+        return name.line if name is not None else line
 
     def _place(self, node: Node) -> None:
         if not self._open:

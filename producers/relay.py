@@ -32,6 +32,7 @@ from schemas.topics import Names
 LOCK = "relay.lock"
 LOOK_SECONDS = 5.0
 """How often the relay looks whether cluster and topics are still the same."""
+REACH_SECONDS = 10.0
 STUCK_SECONDS = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 HOPELESS = frozenset({Cause.LOGIN, Cause.TLS, Cause.VERSION})
@@ -137,7 +138,7 @@ class Relay:
         """Which cluster and which topics these are; another one than before means that all must be sent again."""
         if time.monotonic() - line.looked_at < LOOK_SECONDS and not line.sender.suspicious:
             return
-        cluster = line.sender.connect(timeout=10)
+        cluster = line.sender.connect(REACH_SECONDS)
         try:
             ids = kafka.topic_ids(line.admin, [self._inlet, self._status])
         except KafkaException as error:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from producers import checking
 from producers.composing import Author, Draft, compose
@@ -41,7 +41,7 @@ class Tally:
     again: int = 0
     rejected: int = 0
     alike: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +122,15 @@ class Import:
     def _reject(self, row: Row, faults: list[Fault]) -> Rejected:
         """Faults with the column's name instead of its number, where a column is to blame."""
         self.tally.rejected += 1
-        columns = self.table.columns
-        named = [
-            Fault(
-                columns[fault.line - 1] if fault.line else fault.path, fault.rule, fault.value, fault.remedy, row.number
-            )
-            for fault in faults
-        ]
-        self.tally.reasons.update(fault.rule for fault in named)
+        named = [replace(fault, path=self._column(fault), line=row.number) for fault in faults]
+        for fault in named:
+            self.tally.reasons[fault.rule] = self.tally.reasons.get(fault.rule, 0) + 1
         return Rejected(row, tuple(named))
+
+    def _column(self, fault: Fault) -> str:
+        """The column to blame: the one that the value came from, or the one that should have brought it; else the
+        field.
+        """
+        if fault.line:
+            return self.table.columns[fault.line - 1]
+        return self._map.column_for(fault.path) or fault.path

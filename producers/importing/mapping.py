@@ -2,8 +2,8 @@
 
 kind: person
 table: {encoding: cp1251, delimiter: ";", sheet: Wanted, header: 1}    # all optional: found out, and said
-audience: ALL                               # as in an alert file; or {mode: COLUMN, members: {column: COLUMN, split: "
-"}}
+audience: ALL                               # as in an alert file; or from columns:
+#         {mode: COLUMN, members: {column: COLUMN, split: " "}}
 constants:                                  # the same in every row
   category: WNT
   expires_at: +180d
@@ -15,7 +15,7 @@ fields:
   names[+]: {column: aliases, split: ";", into: full, with: {kind: ALIAS}}
   births[0].date: {column: born, date: ["%d.%m.%Y", "%Y"]}
   sex: {column: sex, values: {М: MALE, Ж: FEMALE}}
-  waypoints: {column: places, split: ">", parts: "|", into: [name, country, code]}
+  last_seen: {column: seen, split: ">", parts: "|", into: [place, country, date]}
 ignore: [remark]                            # columns that are known and not used
 """
 
@@ -83,6 +83,11 @@ class TableMap:
                 remedy = f"did you mean `{near[0]}`?" if near else f"the table has: {', '.join(columns)}"
                 found.append(Fault(path, "MAP_UNKNOWN_COLUMN", column, remedy, self.lines.get(path, 0)))
         return found
+
+    def column_for(self, path: str) -> str:
+        """The first column that a field, or something in it, is taken from; "" if none is."""
+        inside = (f"{path}.", f"{path}[")
+        return next((column for column, used in self.columns() if used == path or used.startswith(inside)), "")
 
     def unused(self, columns: Sequence[str]) -> list[str]:
         """Columns of the table that nothing uses and nobody ignores."""
