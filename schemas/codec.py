@@ -67,6 +67,17 @@ def decode(schema: Schema, body: bytes, limit: int = MAX_BODY) -> dict[str, Any]
     return _decode(schema, body, limit) if found is None else found
 
 
+def resolve(body: bytes, writer: Schema, reader: Schema) -> dict[str, Any]:
+    """The record of an older version as one of a newer: added fields have their defaults. UndecodableError if it fails.
+
+    The body is one that `read` has taken with the writer's schema.
+    """
+    try:
+        return cast("dict[str, Any]", schemaless_reader(io.BytesIO(body), writer.parsed, reader.parsed))
+    except Exception as error:  # as in _decode
+        raise UndecodableError(f"not to be read as {reader.name} {reader.major}.{reader.minor}") from error
+
+
 def canonical(schema: Schema, record: Mapping[str, object], body: bytes) -> bool:
     """Whether `body` is the one encoding of `record`, which `decode` made of it.
 

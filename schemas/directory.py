@@ -283,6 +283,8 @@ def _newest(keys: list[Key], refused: list[str]) -> dict[bytes, Key]:
         if known is not None and known.sequence == key.sequence and known != key:
             refused.append(f"{key.holder!r}: two different entries of one key have the sequence {key.sequence}")
             clashing.add(key.kid)
+        elif known is not None and known.sequence < key.sequence:
+            clashing.discard(key.kid)
         newest[key.kid] = key
     return {kid: key for kid, key in newest.items() if kid not in clashing}
 

@@ -15,7 +15,7 @@ from schemas.directory import Directory, Key, judge_key
 from schemas.errors import BadSignatureError, MalformedError, NotCanonicalError, SchemaUnknownError, UndecodableError
 from schemas.models import AlertHeader, HubHeader
 from schemas.reasons import Reason, Refusal
-from schemas.registry import Schema, by_id, by_name
+from schemas.registry import Schema, by_id, by_name, current
 from schemas.signature import Claim, SigningKey
 
 Headers: TypeAlias = Sequence[tuple[str, bytes | None]]
@@ -59,7 +59,10 @@ class Authentic:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A message that is what it says: signed by the agency that it names, canonical, under its own key."""
+    """A message that is what it says: signed by the agency that it names, canonical, under its own key.
+
+    `schema` is the signed one. The record is of the latest minor version: what that added has its default.
+    """
 
     schema: Schema
     kind: str
@@ -230,7 +233,9 @@ def _refuse_unknown(claim: Claim, digest: str) -> NoReturn:
 
 def _decode(schema: Schema, body: bytes, digest: str) -> dict[str, Any]:
     try:
-        return codec.read(schema, body)
+        record = codec.read(schema, body)
+        latest = current(schema)
+        return record if latest is schema else codec.resolve(body, schema, latest)
     except UndecodableError as error:
         raise Refusal(Reason.UNDECODABLE, str(error), digest=digest) from error
     except NotCanonicalError as error:

@@ -45,9 +45,9 @@ NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
 _FILE_NAME = re.compile(r"^([a-z]+)-([1-9][0-9]?)\.(0|[1-9][0-9]?)\.avsc$")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Schema:
-    """One released version of one schema.
+    """One released version of one schema; there is one object for each, so `is` compares them.
 
     `context` is what a signature over it is good for (`manara/alert/1`), so that a receipt can never pass as an alert.
     `sha256` is of the file's very bytes. `parsed` is for fastavro, without logical types: times stay `int`.
@@ -60,8 +60,8 @@ class Schema:
     id: int
     context: str
     sha256: bytes
-    parsed: dict[str, Any] = field(repr=False, compare=False, hash=False)
-    text: str = field(repr=False, compare=False, hash=False)
+    parsed: dict[str, Any] = field(repr=False)
+    text: str = field(repr=False)
 
 
 def by_name(name: str) -> Schema:
@@ -78,6 +78,16 @@ def by_id(schema_id: int) -> Schema:
         return _by_id()[schema_id]
     except KeyError:
         raise SchemaUnknownError(f"no released schema has the id {schema_id}") from None
+
+
+@functools.cache
+def current(schema: Schema) -> Schema:
+    """The latest released version with the same name and major: what records of all its minor versions are read as."""
+    return max(
+        (other for other in released() if (other.name, other.major) == (schema.name, schema.major)),
+        key=lambda other: other.minor,
+        default=schema,
+    )
 
 
 @functools.cache

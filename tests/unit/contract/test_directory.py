@@ -137,6 +137,15 @@ def test_two_entries_of_one_sequence_are_both_refused() -> None:
     assert len(refused) == 1
 
 
+def test_a_newer_entry_settles_a_quarrel_of_older_ones() -> None:
+    """The quarrel is still said."""
+    other = certified(samples.AGENCY, "AZ", "root AZ", valid_until=NOW + 99 * DAY)
+    newer = certified(samples.AGENCY, "AZ", "root AZ", sequence=2)
+    known, refused = read(other, newer, GOOD)
+    assert known.keys[KID].sequence == 2
+    assert len(refused) == 1
+
+
 def test_an_older_entry_does_not_undo_a_newer_one() -> None:
     """A compromise that was once reported cannot be published away."""
     newer = certified(samples.AGENCY, "AZ", "root AZ", sequence=2, compromised_since=NOW)

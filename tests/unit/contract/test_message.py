@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from schemas import (
     codec,
     encode,
     interpret,
+    message,
     open_audience,
     open_record,
     seal,
@@ -24,7 +26,7 @@ from schemas import (
 from schemas.errors import EncodeError
 from schemas.message import MAX_VALUE, Headers, Sealed, identity
 from schemas.models import HubHeader
-from schemas.registry import ALERT_KINDS
+from schemas.registry import ALERT_KINDS, load
 from tests.support import samples, strategies
 
 DIRECTORY = samples.directory()
@@ -170,6 +172,18 @@ def test_an_end_names_the_kind_that_it_ends() -> None:
     sealed = seal(by_name("end"), samples.end(), samples.audience(), KEY)
     found = interpret(authenticate(sealed.key, sealed.value, sealed.headers, directory=DIRECTORY, at=NOW), sealed.key)
     assert (sealed.kind, found.kind, found.schema.name) == ("person", "person", "end")
+
+
+def test_a_message_of_an_older_version_is_read_as_the_latest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was added has its default, so that rules and sinks know one version alone; what is signed stays."""
+    definition = json.loads(by_name("person").text)
+    definition["fields"].append({"name": "height_cm", "type": "int", "default": 0, "doc": "Or 0."})
+    newer = load("person-1.1.avsc", json.dumps(definition).encode())
+    sealed = SEALED["person"]
+    monkeypatch.setattr(message, "current", lambda schema: newer if schema.name == "person" else schema)
+    found = interpret(authenticate(sealed.key, sealed.value, sealed.headers, directory=DIRECTORY, at=NOW), sealed.key)
+    assert (found.record["height_cm"], found.schema.minor, found.digest) == (0, 0, sealed.digest)
+    assert found.record["names"] == samples.person()["names"]
 
 
 def test_a_misfit_is_not_sealed() -> None:
