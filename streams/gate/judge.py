@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from schemas import lifecycle, message, rules
 from schemas.directory import Directory
-from schemas.message import Headers, Opened
+from schemas.message import Opened
 from schemas.models import Admitted, FieldError, HubHeader, RegisterEntry
 from schemas.reasons import Refusal
 from streams import policy
@@ -15,6 +15,8 @@ from streams.engine.contract import Record
 from streams.gate.register import absorb
 
 NO_READERS = "RULE_AUDIENCE_EMPTY"
+MAX_ERRORS = 100
+"""Violations that are kept of one message: 64 KiB can hold tens of thousands, more than quarantine could take."""
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -45,7 +47,8 @@ def judge(
     header = opened.header
     step = lifecycle.transition(entry, header, opened.kind, opened.digest, record.partition)
     if step.outcome == "REFUSED":
-        raise Refusal(step.reason, _life(entry, opened))
+        named = (FieldError(path="header.message", rule=step.reason),) if step.reason.startswith("RULE_") else ()
+        raise Refusal(step.reason, _life(entry, opened), named)
     if step.again:
         return Judgement()
     _check_rules(opened, hub, directory, record.time)
@@ -67,7 +70,7 @@ def _life(entry: RegisterEntry | None, opened: Opened) -> str:
 def _check_rules(opened: Opened, hub: HubHeader, directory: Directory, at: int) -> None:
     violations = rules.check(opened.kind, opened.record, hub, directory, at)
     if violations:
-        errors = tuple(FieldError(path=found.path, rule=found.rule) for found in violations)
+        errors = tuple(FieldError(path=found.path, rule=found.rule) for found in violations[:MAX_ERRORS])
         raise Refusal(violations[0].rule, f"rules violated: {len(violations)}", errors)
 
 
@@ -76,6 +79,7 @@ def _item(
 ) -> Admitted:
     header = opened.header
     reached = entry["reached"] if entry else []
+    headers = dict(record.headers)  # `sig` and `hub` are known to be there once
     return {
         "agency": header["agency"],
         "alert_id": header["alert_id"],
@@ -92,21 +96,13 @@ def _item(
         "deliver": list(readers.deliver),
         "leave": [member for member in reached if member not in readers.deliver],
         "rules": list(readers.rules),
-        "trace": _trace(record.headers),
-        "hub": _header(record.headers, message.HUB),
-        "signature": _header(record.headers, message.SIG),
+        "trace": _trace(headers.get(message.TRACE)),
+        "hub": headers[message.HUB] or b"",
+        "signature": headers[message.SIG] or b"",
         "value": record.value or b"",
     }
 
 
-def _header(headers: Headers, name: str) -> bytes:
-    """The value of a header that is known to be there once."""
-    return next(value for key, value in headers if key == name and value is not None)
-
-
-def _trace(headers: Headers) -> str:
-    """The W3C traceparent, if there is a well-formed one: it is only a claim, so anything else is left out."""
-    for key, value in headers:
-        if key == message.TRACE and value is not None and _TRACEPARENT.fullmatch(value):
-            return value.decode()
-    return ""
+def _trace(value: bytes | None) -> str:
+    """The W3C traceparent, if it is well formed: it is only a claim, so anything else is left out."""
+    return value.decode() if value is not None and _TRACEPARENT.fullmatch(value) else ""

@@ -43,6 +43,13 @@ class Story:
 def story(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     """The whole hub, after it has done its work."""
     hub = Hub.build(kafka, tmp_path_factory.mktemp("hub"))
+    try:
+        yield _tell(hub)
+    finally:
+        hub.close()
+
+
+def _tell(hub: Hub) -> Story:
     for stage in ("gate", "receipts", "clock"):
         hub.start(stage)
     hub.start("route", "--runner", "loop")
@@ -56,8 +63,7 @@ def story(kafka: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
     _store(hub, listed)
     until("it is routed and stored", lambda: len(_statuses(hub)) >= 3)
     until("both are refused", lambda: len(hub.read(hub.names.quarantine)) >= 2)
-    yield Story(hub, f"az-police/{listed.alert_id}", listed, forged, ruled_out)
-    hub.close()
+    return Story(hub, f"az-police/{listed.alert_id}", listed, forged, ruled_out)
 
 
 def _items(value: bytes | None) -> list[Any]:

@@ -196,6 +196,26 @@ def test_a_record_of_verdicts_stays_below_what_clients_take(desk: Desk) -> None:
     assert len(answer.verdicts["az-police"][0]["errors"]) == verdicts.MAX_ERRORS
 
 
+def test_tens_of_thousands_of_violations_fit_into_quarantine(desk: Desk) -> None:
+    """64 KiB of empty texts: the record that keeps it stays below what the broker takes, or the gate would stand."""
+    sealed = Author.of("az-police").write(narrative=[{"lang": "", "text": ""}] * 30_000)
+    answer = desk.judge(Inlets().put(sealed))
+    (kept,) = answer.quarantined
+    assert kept["reason"].startswith("RULE_")
+    assert len(kept["errors"]) == judging.MAX_ERRORS
+    assert max(len(emit.value or b"") for emit in answer.output.emits) < 256 * 1024
+
+
+def test_a_message_that_is_not_offered_yet_says_which_field(desk: Desk) -> None:
+    """An UPDATE of an alert that is known: the rule, and where."""
+    author, inlets = Author.of("az-police"), Inlets()
+    first = author.write()
+    second = author.write(alert_id=first.alert_id, version=2, message="UPDATE")
+    verdict = desk.judge(inlets.put(first), inlets.put(second)).verdicts["az-police"][1]
+    assert verdict["reason"] == "RULE_MESSAGE_NOT_OFFERED"
+    assert verdict["errors"] == [{"path": "header.message", "rule": "RULE_MESSAGE_NOT_OFFERED"}]
+
+
 def test_a_defect_that_one_record_meets_loses_nothing_and_stops_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
