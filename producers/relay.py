@@ -34,6 +34,7 @@ LOOK_SECONDS = 5.0
 """How often the relay looks whether cluster and topics are still the same."""
 REACH_SECONDS = 10.0
 STUCK_SECONDS = 60.0
+GAUGE_SECONDS = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 HOPELESS = frozenset({Cause.LOGIN, Cause.TLS, Cause.VERSION})
 """Causes that waiting does not cure; a relay that never got through ends with the sentence."""
@@ -183,7 +184,7 @@ def run(context: Context) -> int:
     settings = context.settings
     outbox = Outbox.open(settings.folder, settings.agency)
     relay = Relay.open(settings, outbox)
-    pause = FIRST_PAUSE
+    pause, shown = FIRST_PAUSE, -GAUGE_SECONDS
     try:
         while not context.stopping:
             context.health.alive()
@@ -198,7 +199,9 @@ def run(context: Context) -> int:
                 continue
             pause = FIRST_PAUSE
             context.health.progress()
-            gauge(outbox)
+            if time.monotonic() - shown > GAUGE_SECONDS:
+                gauge(outbox)
+                shown = time.monotonic()
     finally:
         relay.close()
         outbox.close()

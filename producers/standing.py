@@ -116,6 +116,21 @@ def unjudged(outbox: Outbox, numbers: Collection[int]) -> int:
     return int(str(row[0])) if row else 0
 
 
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the hub told this agency about its messages as such, for example a gap in their numbers."""
+
+    type: str
+    text: str
+    at: int
+
+
+def notices(outbox: Outbox, most: int) -> list[Notice]:
+    """The last notices, newest first."""
+    rows = outbox.db.execute("select type, text, at from notices order by at desc limit ?", (most,)).fetchall()
+    return [Notice(str(kind), str(text), int(str(at))) for kind, text, at in rows]
+
+
 def totals(outbox: Outbox) -> dict[str, int]:
     """How many messages stand where; also refusals by reason (`REFUSED reason`) and `STRANGERS`, said in our name by
     nobody here.

@@ -64,6 +64,8 @@ class Trust:
         return self._reader
 
     def _keep(self, directory: Directory) -> Directory:
+        if directory is self._kept:
+            return directory
         record = self._reader.record if self._reader else None
         if record is not None and directory.seq > max(self._kept_seq, self._outbox.fact("directory_seq") or -1):
             schema = by_name("directory")

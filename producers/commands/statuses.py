@@ -76,8 +76,11 @@ def _one(found: list[Standing], alert: str, *, as_json: bool) -> None:
 def _all(outbox: Outbox, *, as_json: bool) -> None:
     totals = standing.totals(outbox)
     latest = list(standing.latest(outbox, _SHOWN))
+    notices = standing.notices(outbox, 5)
     if as_json:
-        print_json({"totals": totals, "latest": [{**asdict(one), "stage": one.stage} for one in latest]})
+        said = [asdict(notice) for notice in notices]
+        found = [{**asdict(one), "stage": one.stage} for one in latest]
+        print_json({"totals": totals, "latest": found, "notices": said})
         return
     screen = out()
     strangers = totals.pop("STRANGERS")
@@ -92,6 +95,8 @@ def _all(outbox: Outbox, *, as_json: bool) -> None:
             f"{counted(strangers, 'message')} in our name did not come from this outbox: somebody else has our rights."
         )
         screen.print(text, style="bold red", markup=False)
+    for notice in notices:
+        screen.print(f"{clock(notice.at)}  notice {notice.type}: {notice.text}", style="yellow", markup=False)
     rows = [(one.alert_id, one.kind, one.national_ref, one.stage, one.reason, clock(one.accepted_at)) for one in latest]
     if rows:
         print_table(("alert", "kind", "reference", "stage", "reason", "accepted"), rows, title="Latest")

@@ -22,7 +22,7 @@ from producers.outbox import BULK, LIVE, Outbox
 from producers.publisher import Publisher
 from producers.relay import Relay
 from schemas import message, registry
-from tests.support.agency import Party, receipt, until, wanted
+from tests.support.agency import Party, digest_of, receipt, until, wanted
 from tests.support.kafka import Broker
 
 pytestmark = pytest.mark.integration
@@ -46,15 +46,6 @@ def publish(publisher: Publisher, count: int, *, bulk: bool = False) -> list[str
     alerts = [("person", wanted(national_ref=f"R-{number}"), "ALL") for number in range(count)]
     accepted = publisher.publish_many(alerts, bulk=bulk)
     return [one.digest for one in accepted]
-
-
-def digest_of(item: object) -> str:
-    """The digest of a record as read from the inlet."""
-    from schemas import codec, signature
-
-    headers = dict(item.headers())  # type: ignore[attr-defined]
-    _, body = codec.unframe(item.value())  # type: ignore[attr-defined]
-    return signature.digest(signature.read(headers[message.SIG]).protected, body)
 
 
 def test_everything_accepted_is_sent_in_order_of_number_in_each_partition(party: Party, publisher: Publisher) -> None:
@@ -173,21 +164,9 @@ sys.exit(process.run(relay.run, name="relay", settings=Settings.load(Path(sys.ar
 """
 
 
-def start_relay(party: Party, folder: Path) -> subprocess.Popen[bytes]:
+def start_relay(party: Party) -> subprocess.Popen[bytes]:
     """A relay in a process of its own."""
-    kafka = party.settings.kafka
-    password = folder / "password"
-    if not password.exists():
-        password.touch(mode=0o600)
-        password.write_text(kafka.secret())
-    config = folder / "manara.toml"
-    pins = "\n".join(f'{name} = "{pin}"' for name, pin in party.settings.roots.items())
-    config.write_text(
-        f'folder = "{folder}"\nagency = "{party.settings.agency}"\nkey = "{party.settings.key}"\n'
-        f'topic_prefix = "{party.settings.topic_prefix}"\n'
-        f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nca = "{kafka.ca}"\nusername = "{kafka.username}"\n'
-        f'password_file = "{password}"\n[roots]\n{pins}\n'
-    )
+    config = party.write_config()
     return subprocess.Popen([sys.executable, "-c", WORKER, str(config)], cwd=Path(__file__).parents[2])
 
 
@@ -195,17 +174,17 @@ def _sent_down_to(outbox: Outbox, mark: int) -> bool:
     return outbox.waiting()[0] <= mark
 
 
-def test_kill_9_of_the_relay_in_mid_send_loses_nothing(party: Party, publisher: Publisher, tmp_path: Path) -> None:
+def test_kill_9_of_the_relay_in_mid_send_loses_nothing(party: Party, publisher: Publisher) -> None:
     """Killed again and again while it sends: every alert reaches the inlet, first copies in order."""
     digests = publish(publisher, 4000, bulk=True)
     killed = 0
     for mark in (3900, 3000, 1500):
-        worker = start_relay(party, tmp_path)
+        worker = start_relay(party)
         until(functools.partial(_sent_down_to, publisher.outbox, mark), "it sends")
         worker.send_signal(signal.SIGKILL)
         worker.wait(10)
         killed += publisher.outbox.waiting()[0] > 0
-    worker = start_relay(party, tmp_path)
+    worker = start_relay(party)
     until(lambda: publisher.outbox.waiting()[0] == 0, "all is sent")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(20) == 0

@@ -20,7 +20,7 @@ from manara import keys
 from manara.settings import KafkaSettings, Security, Settings
 from producers.publisher import Publisher
 from producers.relay import Relay, now_micros
-from schemas import message, registry
+from schemas import codec, message, registry, signature
 from schemas.topics import Names
 from tests.support.directories import Network, network
 from tests.support.kafka import Broker
@@ -99,6 +99,22 @@ class Party:
         party.create_topics()
         kernel_directory.publish(party.settings, party.net.record)
         return party
+
+    def write_config(self) -> Path:
+        """The settings as a file, the password in another one beside it."""
+        kafka, folder = self.settings.kafka, self.settings.folder
+        password = folder / "password"
+        password.touch(mode=0o600)
+        password.write_text(kafka.secret())
+        pins = "\n".join(f'{name} = "{pin}"' for name, pin in self.settings.roots.items())
+        config = folder / "manara.toml"
+        config.write_text(
+            f'folder = "{folder}"\nagency = "{self.settings.agency}"\nkey = "{self.settings.key}"\n'
+            f'topic_prefix = "{self.settings.topic_prefix}"\n'
+            f'[kafka]\nbootstrap = "{kafka.bootstrap}"\nca = "{kafka.ca}"\nusername = "{kafka.username}"\n'
+            f'password_file = "{password}"\n[roots]\n{pins}\n'
+        )
+        return config
 
     def admin(self) -> AdminClient:
         """A client of the super user."""
@@ -196,3 +212,10 @@ def receipt(digest: str, stage: str, **changes: Any) -> dict[str, Any]:
         "count": 0,
         **changes,
     }
+
+
+def digest_of(item: Message) -> str:
+    """The digest of a record as read from the inlet."""
+    headers = dict(cast("list[tuple[str, bytes]]", item.headers()))
+    _, body = codec.unframe(item.value() or b"")
+    return signature.digest(signature.read(headers[message.SIG]).protected, body)
