@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from manara.console import out, print_json, progress
+from manara.settings import Settings
 from producers.commands.publishing import confirm_or_go
 from producers.commands.saying import agency_settings, counted, look_up, note, say_faults
 from producers.composing import Author, Draft
@@ -61,24 +62,40 @@ def import_(  # noqa: PLR0913 - a command has as many options as its users need
     _fits(table, table_map, map_file)
     if send and not yes and not as_json and not confirm_or_go(f"Send the rows of {file}?"):
         raise typer.Exit(1)
+    with RejectFile(rejects or _beside(file, table), table) as bad:
+        _work(settings, Work(table, table_map, send, live, rate), bad, as_json=as_json)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What is to be done with a table: dry run or not, live or bulk, at most so many a second."""
+
+    table: Table
+    table_map: TableMap
+    send: bool
+    live: bool
+    rate: float
+
+
+def _work(settings: Settings, work: Work, bad: RejectFile, *, as_json: bool) -> None:
+    """Go through the table, say what came of it, and end with 2 where a row was rejected."""
     outbox = Outbox.open(settings.folder, settings.agency)
-    publisher = Publisher.open(settings) if send else None
+    publisher = Publisher.open(settings) if work.send else None
     try:
         directory, remark = look_up(settings, outbox)
-        for text in (remark, *table.assumed):
+        for text in (remark, *work.table.assumed):
             if text:
                 note(text)
         counts = Counts(directory)
-        accept = _accepter(publisher, bulk=not live, rate=rate) if publisher else None
-        ways = Ways(now_micros, new_id, accept, _batch(rate))
-        job = Import(table, table_map, Author.of(settings.agency), outbox, directory, ways)
-        with RejectFile(rejects or _beside(file, table), table) as bad:
-            shown = _run(job, bad, counts)
+        accept = _accepter(publisher, bulk=not work.live, rate=work.rate) if publisher else None
+        ways = Ways(now_micros, new_id, accept, _batch(work.rate))
+        job = Import(work.table, work.table_map, Author.of(settings.agency), outbox, directory, ways)
+        shown = _run(job, bad, counts)
     finally:
         outbox.close()
         if publisher:
             publisher.close()
-    _report(job, shown, counts, bad.path, sent=send, as_json=as_json)
+    _report(job, shown, counts, bad.path, sent=work.send, as_json=as_json)
     if job.tally.rejected:
         raise typer.Exit(2)
 

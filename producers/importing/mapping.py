@@ -22,25 +22,20 @@ ignore: [remark]                            # columns that are known and not use
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-from producers import forms, reading
+from producers import reading
 from producers.errors import FaultyError
 from producers.faults import Fault, in_file
+from producers.importing.paths import APPEND, Branch, Steps, parse_path, what_is_wrong
 from producers.importing.sources import Source, SourceError, read_source
 from producers.importing.tables import How
 from producers.nodes import Node
 from schemas.registry import ALERT_KINDS
 
-Steps = tuple[str | int, ...]
-APPEND = 1 << 20
-"""Items added by `[+]` stand after all numbered ones."""
 _SECTIONS = ("kind", "table", "audience", "constants", "fields", "ignore")
-_STEP = re.compile(r"([a-z_0-9]+)((?:\[(?:\d{1,3}|\+)\])?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +93,7 @@ class TableMap:
         """The alert written in a row, its audience, and cells that do not fit. A node's line is the number of its
         column.
         """
-        tree = _Branch()
+        tree = Branch()
         faults: list[Fault] = []
         for entry in self.entries:
             number = numbers.get(entry.source.column, 0)
@@ -127,52 +122,6 @@ class TableMap:
         )
 
 
-class _Branch:
-    """A group or list as it grows. `cells` and `living` tell whether anything in it comes from a cell, and from one
-    with a value.
-    """
-
-    def __init__(self) -> None:
-        self.children: dict[str | int, _Branch] = {}
-        self.leaf: Node | None = None
-        self.cells = False
-        self.living = False
-
-    def put(self, steps: Steps, node: Node, *, from_cell: bool) -> None:
-        """Set a value at a path."""
-        branch = self
-        branch.mark(node, from_cell=from_cell)
-        for step in steps:
-            branch = branch.children.setdefault(step, _Branch())
-            branch.mark(node, from_cell=from_cell)
-        branch.leaf = node
-
-    def mark(self, node: Node, *, from_cell: bool) -> None:
-        """Note that a value of a cell, or of none, lies in here."""
-        self.cells = self.cells or from_cell
-        self.living = self.living or (from_cell and node.value is not None)
-
-    def node(self) -> Node:
-        """The branch as a node: dead items are left out, what was appended is spread."""
-        if self.leaf is not None and not self.children:
-            return self.leaf
-        if self.children and all(isinstance(step, int) for step in self.children):
-            return self._list()
-        constant = self.leaf.value if self.leaf is not None and isinstance(self.leaf.value, dict) else {}
-        fields = {**constant, **{str(step): child.node() for step, child in self.children.items()}}
-        return Node(fields, max((node.line for node in fields.values()), default=0))
-
-    def _list(self) -> Node:
-        items: list[Node] = []
-        for number, child in sorted(self.children.items(), key=lambda pair: int(pair[0])):
-            if child.cells and not child.living:
-                continue
-            node = child.node()
-            spread = int(number) >= APPEND and isinstance(node.value, list)
-            items += node.value if spread and isinstance(node.value, list) else [node]
-        return Node(items or None, items[0].line if items else 0)
-
-
 def load_map(path: Path, kind: str = "") -> TableMap:
     """The mapping in a file. FaultyError lists all that is wrong with it; AuthorError where it cannot be read."""
     nodes = reading.read_file(path)
@@ -183,52 +132,43 @@ def load_map(path: Path, kind: str = "") -> TableMap:
 
 
 def read_map(root: Node, kind: str = "") -> TableMap:
-    """The mapping that is written in a node."""
-    if not isinstance(root.value, dict):
-        raise FaultyError(
-            [Fault("", "MAP_NOT_A_GROUP", root.shown, f"a mapping has the sections {', '.join(_SECTIONS)}", root.line)]
-        )
-    sections, faults = root.value, []
-    for name in sections.keys() - set(_SECTIONS):
-        near = difflib.get_close_matches(name, _SECTIONS, n=1)
-        faults.append(
-            Fault(
-                name,
-                "MAP_SECTION",
-                sections[name].shown,
-                f"did you mean `{near[0]}`?" if near else f"known: {', '.join(_SECTIONS)}",
-                sections[name].line,
-            )
-        )
-    written = str(sections["kind"].value or "") if "kind" in sections else ""
-    chosen = kind or written
-    if chosen not in ALERT_KINDS:
-        faults.append(
-            Fault(
-                "kind",
-                "FORM_KIND",
-                chosen,
-                f"write one of {', '.join(ALERT_KINDS)}",
-                sections["kind"].line if "kind" in sections else 0,
-            )
-        )
-        raise FaultyError(faults)
-    if written and kind and written != kind:
-        faults.append(
-            Fault(
-                "kind", "MAP_KIND", written, f"the mapping is for {written}, --kind says {kind}", sections["kind"].line
-            )
-        )
-    entries, lines = _entries(sections, chosen, faults)
+    """The mapping that is written in a node; `kind` is what the caller says it is for. FaultyError lists all faults."""
+    sections = root.value if isinstance(root.value, dict) else {}
+    faults = _section_faults(root)
+    chosen = _kind(sections.get("kind", Node(None)), kind, faults)
+    entries, lines = _entries(sections, chosen, faults) if chosen else ([], {})
     mode, members, audience = _audience(sections.get("audience"), faults)
     how = _how(sections.get("table"), faults)
-    ignored = sections.get("ignore", Node(None))
-    names = ignored.value if isinstance(ignored.value, list) else [ignored]
     if faults:
         raise FaultyError(faults)
-    return TableMap(
-        chosen, how, entries, mode, members, audience, frozenset(str(node.value) for node in names if node.value), lines
-    )
+    ignored = sections.get("ignore", Node(None))
+    names = ignored.value if isinstance(ignored.value, list) else [ignored]
+    left = frozenset(str(node.value) for node in names if node.value)
+    return TableMap(chosen, how, entries, mode, members, audience, left, lines)
+
+
+def _section_faults(root: Node) -> list[Fault]:
+    known = f"known: {', '.join(_SECTIONS)}"
+    if not isinstance(root.value, dict):
+        return [Fault("", "MAP_NOT_A_GROUP", root.shown, f"a mapping is a group of sections; {known}", root.line)]
+    faults = []
+    for name in root.value.keys() - set(_SECTIONS):
+        near = difflib.get_close_matches(name, _SECTIONS, n=1)
+        node, remedy = root.value[name], f"did you mean `{near[0]}`?" if near else known
+        faults.append(Fault(name, "MAP_SECTION", node.shown, remedy, node.line))
+    return faults
+
+
+def _kind(node: Node, wanted: str, faults: list[Fault]) -> str:
+    written = node.value if isinstance(node.value, str) else ""
+    chosen = wanted or written
+    if chosen not in ALERT_KINDS:
+        faults.append(Fault("kind", "FORM_KIND", chosen, f"write one of {', '.join(ALERT_KINDS)}", node.line))
+        return ""
+    if written and written != chosen:
+        remedy = f"the mapping is for {written}, --kind says {wanted}"
+        faults.append(Fault("kind", "MAP_KIND", written, remedy, node.line))
+    return chosen
 
 
 def _entries(sections: Mapping[str, Node], kind: str, faults: list[Fault]) -> tuple[list[Entry], dict[str, int]]:
@@ -244,7 +184,7 @@ def _entries(sections: Mapping[str, Node], kind: str, faults: list[Fault]) -> tu
             source, wrong = read_source(written, path) if section == "fields" else (Source(constant=written), [])
             faults += wrong
             steps = parse_path(path)
-            unknown = _unknown(kind, steps)
+            unknown = what_is_wrong(kind, steps)
             if unknown:
                 faults.append(Fault(path, "MAP_UNKNOWN_FIELD", "", unknown, written.line))
             appended += "+" in steps
@@ -253,64 +193,20 @@ def _entries(sections: Mapping[str, Node], kind: str, faults: list[Fault]) -> tu
     return entries, lines
 
 
-def parse_path(path: str) -> Steps:
-    """`names[0].full` as steps; () for what is no path. `[+]` is the step "+"."""
-    steps: list[str | int] = []
-    for part in path.removeprefix("header.").split("."):
-        found = _STEP.fullmatch(part)
-        if found is None:
-            return ()
-        steps.append(found[1])
-        if found[2]:
-            inside = found[2][1:-1]
-            steps.append("+" if inside == "+" else int(inside))
-    return tuple(steps)
-
-
-def _unknown(kind: str, steps: Steps) -> str:
-    """What is wrong with a path in an alert of this kind, or ""."""
-    types: Mapping[str, Any] = forms.named_types(kind)
-    shape: Any = {"type": "record", "fields": [*forms.definition(kind)["fields"], *types["AlertHeader"]["fields"]]}
-    if not steps:
-        return "write a field's path as in names[0].full"
-    for step in steps:
-        shape = types.get(shape, shape) if isinstance(shape, str) else shape
-        container = shape["type"] if isinstance(shape, dict) else ""
-        if isinstance(step, int) or step == "+":
-            if container != "array":
-                return "this field is no list: leave the [number] out"
-            shape = shape["items"]
-            continue
-        if container == "array":
-            return f"this field is a list: write [0] before .{step}"
-        known = forms.fields_of(shape) if container == "record" else {}
-        if step not in known:
-            near = difflib.get_close_matches(step, list(known), n=1)
-            return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing further'}"
-        shape = known[step]
-    return ""
-
-
 def _audience(node: Node | None, faults: list[Fault]) -> tuple[Source, Source, Node | None]:
     if node is None:
-        faults.append(
-            Fault(
-                "audience",
-                "FORM_AUDIENCE_MISSING",
-                "",
-                "write `audience: ALL`, {listed: [EG]}, or {mode: COLUMN, members: COLUMN}",
-            )
-        )
-    if node is None or not isinstance(node.value, dict) or not node.value.keys() & {"mode", "members"}:
+        remedy = "write `audience: ALL`, {listed: [EG]}, or {mode: COLUMN, members: COLUMN}"
+        faults.append(Fault("audience", "FORM_AUDIENCE_MISSING", "", remedy))
+    options = node.value if node is not None and isinstance(node.value, dict) else {}
+    if not options.keys() & {"mode", "members"}:
         return Source(), Source(), node
-    mode, wrong = (
-        read_source(node.value["mode"], "audience.mode")
-        if "mode" in node.value
-        else (Source(constant=Node("LISTED")), [])
-    )
-    members, also = (
-        read_source(node.value["members"], "audience.members") if "members" in node.value else (Source(), [])
-    )
+    mode, members = Source(constant=Node("LISTED")), Source()
+    wrong: list[Fault] = []
+    also: list[Fault] = []
+    if "mode" in options:
+        mode, wrong = read_source(options["mode"], "audience.mode")
+    if "members" in options:
+        members, also = read_source(options["members"], "audience.members")
     faults += [*wrong, *also]
     return mode, members, node
 

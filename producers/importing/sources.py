@@ -40,7 +40,7 @@ class Source:
     also: Mapping[str, Node] = field(default_factory=dict)  # fields that each of the values gets besides
     dates: tuple[str, ...] = ()  # strptime formats, tried in order
     times: tuple[str, ...] = ()
-    zone: str = "UTC"
+    zone: str = ""
     values: Mapping[str, str] | None = None  # the agency's codes, translated
     default: str = ""
     decimal: str = ""
@@ -135,7 +135,7 @@ def _time(text: str, formats: tuple[str, ...], zone: str) -> str:
             moment = dt.datetime.strptime(text, form)  # noqa: DTZ007 - the zone comes next
         except ValueError:
             continue
-        return (moment if moment.tzinfo else moment.replace(tzinfo=zoneinfo.ZoneInfo(zone))).isoformat()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=_zone(zone))).isoformat()
     raise SourceError("MAP_TIME", text, f"no time in the form {' or '.join(formats)}")
 
 
@@ -144,50 +144,54 @@ def read_source(node: Node, path: str) -> tuple[Source, list[Fault]]:
     if isinstance(node.value, str):
         return Source(column=node.value), []
     if not isinstance(node.value, dict):
-        return Source(), [
-            Fault(
-                path,
-                "MAP_SOURCE",
-                node.shown,
-                "write a column's name, or options as in {column: born, date: '%d.%m.%Y'}",
-                node.line,
-            )
-        ]
+        remedy = "write a column's name, or options as in {column: born, date: '%d.%m.%Y'}"
+        return Source(), [Fault(path, "MAP_SOURCE", node.shown, remedy, node.line)]
     options = node.value
-    faults = [
-        Fault(f"{path}.{name}", "MAP_OPTION", item.shown, f"known: {', '.join(_OPTIONS)}", item.line)
-        for name, item in options.items()
-        if name not in _OPTIONS
-    ]
-    if ("column" in options) == ("constant" in options):
-        faults.append(Fault(path, "MAP_SOURCE", "", "give `column:` or `constant:`, one of the two", node.line))
-    zone = _text(options, "zone") or "UTC"
-    try:
-        zoneinfo.ZoneInfo(zone)
-    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
-        faults.append(Fault(f"{path}.zone", "MAP_ZONE", zone, "name a zone as in Asia/Baku", node.line))
-        zone = "UTC"
-    values, also = options.get("values"), options.get("with")
-    table = (
-        {name: str(item.value or "") for name, item in values.value.items()}
-        if values and isinstance(values.value, dict)
-        else None
-    )
     source = Source(
         column=_text(options, "column"),
         constant=options.get("constant", Node(None)),
         split=_separator(options, "split"),
         parts=_separator(options, "parts"),
         into=_texts(options, "into"),
-        also=also.value if also and isinstance(also.value, dict) else {},
+        also=_group(options, "with") or {},
         dates=_texts(options, "date"),
         times=_texts(options, "time"),
-        zone=zone,
-        values=table,
+        zone=_text(options, "zone"),
+        values=_table(options),
         default=_text(options, "default"),
         decimal=_text(options, "decimal"),
     )
-    return source, faults
+    return source, _faults(options, source.zone, path, node.line)
+
+
+def _faults(options: Mapping[str, Node], zone: str, path: str, line: int) -> list[Fault]:
+    faults = [
+        Fault(f"{path}.{name}", "MAP_OPTION", item.shown, f"known: {', '.join(_OPTIONS)}", item.line)
+        for name, item in options.items()
+        if name not in _OPTIONS
+    ]
+    if ("column" in options) == ("constant" in options):
+        faults.append(Fault(path, "MAP_SOURCE", "", "give `column:` or `constant:`, one of the two", line))
+    try:
+        _zone(zone)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        faults.append(Fault(f"{path}.zone", "MAP_ZONE", zone, "name a zone as in Asia/Baku", line))
+    return faults
+
+
+def _zone(name: str) -> dt.tzinfo:
+    """UTC where no zone is named: that one needs no table of zones on the machine."""
+    return zoneinfo.ZoneInfo(name) if name else dt.UTC
+
+
+def _group(options: Mapping[str, Node], name: str) -> dict[str, Node] | None:
+    node = options.get(name)
+    return node.value if node is not None and isinstance(node.value, dict) else None
+
+
+def _table(options: Mapping[str, Node]) -> dict[str, str] | None:
+    group = _group(options, "values")
+    return None if group is None else {name: str(item.value or "") for name, item in group.items()}
 
 
 def _text(options: Mapping[str, Node], name: str) -> str:
