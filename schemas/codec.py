@@ -2,8 +2,9 @@
 
 `fastavro` is fast but trusting: it ignores unknown fields, wraps integers that overflow, takes enum index -1 for the
 last symbol and leaves trailing bytes unread. So `encode` checks the record first, and a stranger's bytes are opened by
-`read`: only bytes that encode to themselves again are the record. For the schemas of the hot path it has generated code
-(`reader.py`), which takes canonical bytes alone; what that does not take, the library judges.
+`read`: only bytes that encode to themselves again are the record. For the schemas of the hot path there is generated
+code (`reader.py`, `writer.py`) that takes canonical bytes and fitting records alone, in a third of the time; what it
+does not take, checker and library judge.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from schemas.checker import checker_of, unencodable_text
 from schemas.errors import EncodeError, MalformedError, NotCanonicalError, UndecodableError
 from schemas.reader import READERS
 from schemas.registry import Schema
+from schemas.writer import WRITERS
 
 MAGIC: Final = b"\x00"
 PREFIX_LENGTH: Final = 5
@@ -34,6 +36,9 @@ def encode(schema: Schema, record: Mapping[str, object]) -> bytes:
     EncodeError, naming the field, for a missing or unknown field, a wrong type, a number out of range or not finite,
     an enum symbol that the schema does not know, and text that is not Unicode.
     """
+    body = _write_fitting(schema, record)
+    if body is not None:
+        return body
     problem = checker_of(schema)(record)
     if problem is not None:
         raise EncodeError(*problem)
@@ -103,6 +108,19 @@ def unframe(value: bytes) -> tuple[int, bytes]:
     if magic != 0:
         raise MalformedError(f"the value begins with byte {magic:#04x}, not 0x00")
     return schema_id, value[PREFIX_LENGTH:]
+
+
+def _write_fitting(schema: Schema, record: Mapping[str, object]) -> bytes | None:
+    """The body, if generated code knows the schema and the record fits it."""
+    writer = WRITERS.get(schema.id)
+    if writer is None:
+        return None
+    out = bytearray()
+    try:
+        writer(record, out)
+    except (KeyError, TypeError, ValueError):
+        return None
+    return bytes(out)
 
 
 def _read_canonical(schema: Schema, body: bytes) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
 """Makes `models.py` from the `.avsc` files: one TypedDict a record, one Literal an enum. The schema is the source.
 
-It also writes `reader.py`, which `generate_reader.py` makes.
+It also writes `reader.py` and `writer.py`, which `generate_reader.py` and `generate_writer.py` make.
 
 `python -m schemas.generate` writes it; with `--check` it only compares, and exits with 1 where they differ.
 """
@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from schemas import generate_reader
+from schemas import generate_reader, generate_writer
 from schemas.registry import NUMBERS, by_name
 
 FOLDER: Final = Path(__file__).parent
@@ -140,7 +140,11 @@ def main(arguments: list[str]) -> int:
     return 1 if different else 0
 
 
-TARGETS: Final[Mapping[str, Callable[[], str]]] = {"models.py": source, "reader.py": generate_reader.source}
+TARGETS: Final[Mapping[str, Callable[[], str]]] = {
+    "models.py": source,
+    "reader.py": generate_reader.source,
+    "writer.py": generate_writer.source,
+}
 """The generated modules, each with what makes its text."""
 
 if __name__ == "__main__":

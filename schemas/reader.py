@@ -266,6 +266,12 @@ _END_REASON = {
     10: "SUPERSEDED",
 }
 
+_OUTCOME = {
+    0: "UNKNOWN",
+    2: "ADMITTED",
+    4: "REFUSED",
+}
+
 _STAGE = {
     0: "UNKNOWN",
     2: "ROUTED",
@@ -1490,6 +1496,166 @@ def _alert_end(b: bytes, i: int) -> tuple[dict[str, Any], int]:
     }, i
 
 
+def _field_error(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    return {
+        "path": f0,
+        "rule": f1,
+    }, i
+
+
+def _coordinates(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f2 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f3 = n >> 1 ^ -(n & 1)
+    return {
+        "topic": f0,
+        "topic_id": f1,
+        "partition": f2,
+        "offset": f3,
+    }, i
+
+
+def _verdict(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f3 = n >> 1 ^ -(n & 1)
+    f4 = _OUTCOME[b[i]]
+    i += 1
+    if b[i] > 1:
+        raise ValueError("neither true nor false")
+    f5 = b[i] == 1
+    i += 1
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f6 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f7 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f8 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _field_error(b, i)
+            f8.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f9, i = _coordinates(b, i)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f10 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f11 = n >> 1 ^ -(n & 1)
+    return {
+        "digest": f0,
+        "kind": f1,
+        "alert_id": f2,
+        "version": f3,
+        "outcome": f4,
+        "again": f5,
+        "reason": f6,
+        "remedy": f7,
+        "errors": f8,
+        "source": f9,
+        "at": f10,
+        "directory_seq": f11,
+    }, i
+
+
+def _verdicts(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f1 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _verdict(b, i)
+            f1.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    return {
+        "agency": f0,
+        "verdicts": f1,
+    }, i
+
+
 def _receipt(b: bytes, i: int) -> tuple[dict[str, Any], int]:
     n = b[i]
     if n & 0x81:
@@ -1892,6 +2058,7 @@ READERS: Final[Mapping[int, Callable[[bytes, int], tuple[dict[str, Any], int]]]]
     20100: _trafficking_route,
     30100: _suspicious_transfer,
     90100: _alert_end,
+    510100: _verdicts,
     520100: _receipts,
     700100: _block,
     800100: _hub_header,

@@ -13,6 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from schemas import codec
+from schemas.checker import checker_of
 from schemas.errors import EncodeError, MalformedError, NotCanonicalError, UndecodableError
 from schemas.generate_reader import HOT
 from schemas.registry import NUMBERS, Schema, by_name
@@ -331,3 +332,56 @@ def test_a_position_that_is_no_number_is_not_read(number: str) -> None:
     other = body.replace(struct.pack("<d", 43.6), struct.pack("<d", float(number)))
     assert other != body
     assert judged(schema, other) is NotCanonicalError
+
+
+@given(drawn)
+def test_generated_code_writes_what_the_library_writes(pair: tuple[Schema, dict[str, Any]]) -> None:
+    """And does it alone: valid records do not fall back."""
+    schema, record = pair
+    assert codec.encode(schema, record) == codec._write(schema, record)
+    if schema.name in HOT:
+        assert codec._write_fitting(schema, record) == codec._write(schema, record)
+
+
+def places(value: Any) -> list[tuple[Any, Any]]:
+    """Every container and key (or index) in a record, where something else can be put."""
+    keys = value.keys() if isinstance(value, dict) else range(len(value)) if isinstance(value, list) else ()
+    return [found for key in keys for found in [(value, key), *places(value[key])]]
+
+
+odd: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1,
+        1.5,
+        float("nan"),
+        2**31,
+        -(2**31) - 1,
+        2**63,
+        -(2**63) - 1,
+        2**70,
+        "x",
+        "\ud800",
+        b"x",
+        [],
+        {},
+        (),
+    ]
+)
+
+
+@given(drawn, st.data())
+def test_generated_code_takes_no_record_that_the_checker_refuses(
+    pair: tuple[Schema, dict[str, Any]], data: st.DataObject
+) -> None:
+    """One value replaced by something odd: written only if it fits, and then as the library does."""
+    schema, record = pair
+    where = places(record)
+    container, key = where[data.draw(st.integers(0, len(where) - 1))]
+    container[key] = data.draw(odd)
+    fast = codec._write_fitting(schema, record)
+    if fast is not None:
+        assert checker_of(schema)(record) is None
+        assert fast == codec._write(schema, record)
