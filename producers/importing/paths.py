@@ -1,6 +1,4 @@
-"""Paths of fields as a mapping writes them (`names[0].full`, `names[+]`), and the tree that grows from values at paths."""
-at paths.
-"""
+"""Paths of fields as a mapping writes them (`names[0].full`, `names[+]`), and the tree that grows from values at them."""
 
 from __future__ import annotations
 
