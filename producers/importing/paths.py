@@ -1,4 +1,4 @@
-"""Paths of fields as a mapping writes them (`names[0].full`, `names[+]`), and the tree that grows from values at them."""
+"""Paths of fields as a mapping writes them (`names[0].full`, `names[+]`), and the tree that values grow into."""
 
 from __future__ import annotations
 
