@@ -29,7 +29,7 @@ KEPT = 20_000
 _LATEST: Any = administration.OffsetSpec.latest()  # type: ignore[attr-defined,no-untyped-call]  # its stubs hide it
 _SECOND = 1_000_000
 _OLDEST = 35 * 86_400.0
-_SETTLED = 0.3  # a look ends when the log has been silent for so long, in seconds
+_LONGEST_LOOK = 0.5  # seconds of reading in one look; under load there is always more
 
 
 class Row(NamedTuple):
@@ -113,7 +113,7 @@ class Gauges:
             first = self._log.first_at([place], self._since)[place]
             starts[place] = first if first >= 0 else self._log.span(*place)[1]
         self._log.follow(starts)
-        self._read()
+        self._catch_up({place: self._log.span(*place)[1] for place in starts}, starts)
         oldest = min((lane.seen[0].time for lane in self._lanes.values() if lane.seen), default=0)
         self._settle(oldest)
 
@@ -126,14 +126,28 @@ class Gauges:
             first = firsts.get(place, -1)
             self._positions[place] = first if first >= 0 else end
 
+    def _catch_up(self, ends: Mapping[Place, int], starts: Mapping[Place, int]) -> None:
+        """Read up to the ends that there were at the beginning, so that the first look is a true one."""
+        behind = {place for place, end in ends.items() if starts[place] < end}
+        quiet = time.monotonic()
+        while behind:
+            news = self._log.news(0.1)
+            for read in news:
+                quiet = time.monotonic()
+                self._take(read)
+                if read.offset + 1 >= ends[read.topic, read.partition]:
+                    behind.discard((read.topic, read.partition))
+            if time.monotonic() - quiet > TIMEOUT:
+                raise self._log.problem.after(TIMEOUT)
+
     def _read(self) -> None:
-        silent_at = time.monotonic() + _SETTLED
-        while time.monotonic() < silent_at:
+        until = time.monotonic() + _LONGEST_LOOK
+        while time.monotonic() < until:
             news = self._log.news(0.05)
-            if news:
-                silent_at = time.monotonic() + _SETTLED
             for read in news:
                 self._take(read)
+            if not news:
+                return
 
     def _take(self, read: Read) -> None:
         if read.topic == self._log.names.quarantine:

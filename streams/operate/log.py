@@ -122,9 +122,7 @@ class Log:
 
     def news(self, timeout: float) -> list[Read]:
         """What has come since the last call, in the places that are followed; waits at most `timeout` seconds."""
-        messages = self.client.consume(CHUNK, timeout)
-        self.problem.raise_if_fatal()
-        return [read for message in messages if (read := self._read(message)) is not None]
+        return [read for message in self._consume(timeout) if (read := self._read(message)) is not None]
 
     def _span_since(self, topic: str, partition: int, since: int) -> tuple[int, int]:
         low, high = self.span(topic, partition)
@@ -136,7 +134,7 @@ class Log:
     def _until(self, topic: str, ends: dict[int, int], total: int, progress: Progress) -> Iterator[Read]:
         done, quiet = 0, time.monotonic()
         while ends:
-            for message in self._consume():
+            for message in self._consume(0.1):
                 partition, offset = cast("int", message.partition()), cast("int", message.offset())
                 if message.error() is not None:
                     if self._at_end(message):
@@ -156,8 +154,8 @@ class Log:
                 raise self.problem.after(TIMEOUT)
         progress(total, total)
 
-    def _consume(self) -> list[Message]:
-        first = self.client.poll(0.1)  # `consume` waits all of its time, even when it has something
+    def _consume(self, timeout: float) -> list[Message]:
+        first = self.client.poll(timeout)  # `consume` waits all of its time, even when it has something
         self.problem.raise_if_fatal()
         return [first, *self.client.consume(CHUNK, 0)] if first is not None else []
 

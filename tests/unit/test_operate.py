@@ -8,11 +8,13 @@ import pytest
 from rich.console import Console
 
 from manara.errors import InputError
+from streams.gate import blocks
 from streams.operate import commands, explaining, finding, quarantined, top
-from streams.operate.gauges import Lane, Row, Seen, View
+from streams.operate.gauges import Gauges, Lane, Row, Seen, View
+from streams.operate.log import Read
 from tests.support.alerts import Author
-from tests.support.directories import network
-from tests.support.gates import Desk, Inlets
+from tests.support.directories import NOW, network
+from tests.support.gates import NAMES, Desk, Inlets
 
 ALERT = "0193589a-6c00-7abc-8def-0123456789ab"
 
@@ -100,6 +102,26 @@ def test_a_lane_waits_from_the_committed_offset_on() -> None:
     assert lane.waiting(4) == [Seen(4, 10, 3), Seen(6, 30, 2)]
     assert lane.waiting(5) == [Seen(6, 30, 2)]
     assert lane.waiting(7) == []
+
+
+class Flood:
+    """A log in which there is always more."""
+
+    def __init__(self) -> None:
+        self.names = NAMES
+
+    def news(self, _timeout: float) -> list[Read]:
+        """One more empty block."""
+        return [Read(NAMES.admitted, 3, 0, NOW, b"3", blocks.empty(3), [])]
+
+
+def test_a_look_ends_though_there_is_always_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under load the log never falls silent; the table is shown all the same."""
+    gauges = Gauges.__new__(Gauges)
+    gauges._log, gauges._lanes, gauges._positions, gauges._last_block = Flood(), {3: Lane()}, {}, 0  # type: ignore[assignment]
+    monkeypatch.setattr("streams.operate.gauges._LONGEST_LOOK", 0.02)
+    gauges._read()
+    assert gauges._last_block == NOW
 
 
 def test_the_live_table_shows_stages_refusals_and_silence() -> None:
