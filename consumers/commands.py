@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
+from rich.console import Console
 
+from consumers import rendering
+from consumers import show as telling
+from consumers.feed import Connection, Feed, open_inbox
 from consumers.host import Host
 from consumers.host import settings_of as hosted
-from manara.console import settings_of
+from consumers.view import iso, line
+from manara.console import out, print_json, settings_of
+from manara.errors import InputError
 from manara.process import run
 from manara.settings import Settings
+from schemas.registry import ALERT_KINDS
+
+UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this role to the command line."""
     app.command("edge")(edge)
+    app.command("feed")(feed)
+    app.command("show")(show)
 
 
 def edge(
@@ -39,3 +53,98 @@ def edge(
     first = Settings.load(files[0]) if files else settings_of(ctx)
     host = Host(hosted(first, files[1:]))
     raise typer.Exit(run(host.run, name="edge", settings=first, checks=host.checks))
+
+
+def feed(
+    ctx: typer.Context,
+    since: Annotated[
+        str, typer.Option(help="Begin with what came in the last 30m, 2h, 1d, or since a time.", show_default=False)
+    ] = "",
+    follow: Annotated[bool, typer.Option(help="Wait for what comes.")] = True,
+    kind: Annotated[
+        list[str] | None, typer.Option(help="person, route or transfer; may be repeated.", show_default=False)
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line, as in a pipe.")] = False,
+) -> None:
+    """Watch alerts as they arrive: FLASH first among what is waiting, EXERCISE marked on every line.
+
+    On a terminal for people; in a pipe, or with --json, one JSON document a line. When the way to the hub is lost it
+    says since when.
+
+    Example:  manara --config members/az/manara.toml feed --since 2h
+
+    In a pipe:  manara feed --since 1d --no-follow | jq -r .record.header.action
+    """
+    wrong = sorted(set(kind or ()) - set(ALERT_KINDS))
+    if wrong:
+        raise InputError(f"`{wrong[0]}` is no kind of alert.", f"The kinds are {', '.join(ALERT_KINDS)}.")
+    begin = moment(since, time.time_ns() // 1000) if since else None
+    people = sys.stdout.isatty() and not as_json
+    with Feed.open(settings_of(ctx), since=begin, kinds=kind or (), follow=follow) as opened:
+        if people:
+            _watch(opened, out())
+        else:
+            _pipe(opened)
+
+
+def show(
+    ctx: typer.Context,
+    alert: Annotated[str, typer.Argument(help="The alert's id, the beginning of it, or <agency>/<id>.")],
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Everything about one alert: versions, fields, signature checked now and offline, sinks, receipts.
+
+    Example:  manara --config members/az/manara.toml show 01998c2e
+    """
+    settings = settings_of(ctx)
+    with open_inbox(settings) as inbox:
+        found = telling.find(inbox, alert)
+        story = telling.everything(inbox, found, settings.roots)
+        if as_json:
+            print_json(story)
+            return
+        console = out()
+        for text in telling.page(story, found, _width(console)):
+            console.print(text, soft_wrap=True)
+
+
+def moment(text: str, now: int) -> int:
+    """The time that a person means by `30m`, `2h`, `1d`, or by ISO 8601 (UTC unless it says otherwise)."""
+    number, unit = text[:-1], text[-1:]
+    if number.isdecimal() and unit in UNITS:
+        return max(0, now - int(number) * UNITS[unit] * 1_000_000)
+    try:
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        raise InputError(f"`{text}` is no time.", "Write 30m, 2h, 1d, or 2026-11-24T14:00.") from None
+    return max(0, int((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1_000_000))
+
+
+def _watch(opened: Feed, console: Console) -> None:
+    for event in opened.events():
+        now = time.time_ns() // 1000
+        if isinstance(event, Connection):
+            text = rendering.connected(now) if event.since is None else rendering.cut_off(event.since, now)
+            console.print(text, soft_wrap=True)
+            continue
+        for text in rendering.alert(event.entry, _width(console), expired=opened.expired(event)):
+            console.print(text, soft_wrap=True)
+
+
+def _pipe(opened: Feed) -> None:
+    for event in opened.events():
+        if isinstance(event, Connection):
+            lost = event.since is not None
+            said = {
+                "type": "DISCONNECTED" if lost else "CONNECTED",
+                "since": iso(event.since or 0) if event.since else "",
+            }
+            sys.stdout.write(line(said) + "\n")
+        else:
+            sys.stdout.write(line(event.as_json()) + "\n")
+        sys.stdout.flush()
+
+
+def _width(console: Console) -> int:
+    """The terminal's width; without one, nothing is cut."""
+    return console.width if console.is_terminal else 10_000

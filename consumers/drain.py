@@ -131,6 +131,10 @@ class _Session:
     def _deliver(self, batch: Sequence[Entry]) -> None:
         began = time.monotonic()
         aside = self.store.set_aside([entry.number for entry in batch])
+        for entry in batch:
+            if entry.number not in aside and not entry.intact:
+                self._bury(entry, 0, EntryRefusedError("Its bytes in the inbox are damaged.", "Check the disk."))
+                aside.add(entry.number)
         self._split([entry for entry in batch if entry.number not in aside], batch[-1].cursor)
         self._done()
         self._log.info(
@@ -186,7 +190,10 @@ class _Session:
             due = now + int(pause_after(attempts, self.drain.chance()) * 1e6)
             self.store.park(Parked(entry.number, attempts, due), error.message)
             return
-        self.store.bury(entry.number, attempts, error.message, now)
+        self._bury(entry, attempts, error)
+
+    def _bury(self, entry: Entry, attempts: int, error: EntryRefusedError) -> None:
+        self.store.bury(entry.number, attempts, error.message, self.drain.clock())
         metrics.dead_letters.labels(self.drain.member, self.sink.name).inc()
         self._log.error(
             "An entry is a dead letter",

@@ -7,7 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
-from schemas import codec, registry
+from schemas import codec, registry, signature
+from schemas.errors import BadSignatureError
 
 EntryType = Literal["ALERT", "NOTICE"]
 
@@ -70,8 +71,19 @@ class Entry(Arrival):
         """The cursor of a reader that is done with this entry."""
         return Cursor(self.number, self.chain)
 
+    @property
+    def intact(self) -> bool:
+        """Whether the bytes are still those that were taken in: a disk may forget, and they are then of no use."""
+        if self.type == "NOTICE":
+            return hashlib.sha256(self.value).hexdigest() == self.digest
+        try:
+            protected = signature.read(self.sig).protected
+        except BadSignatureError:
+            return False
+        return signature.digest(protected, self.value[codec.PREFIX_LENGTH :]) == self.digest
+
     def record(self) -> dict[str, Any]:
-        """The decoded record; its bytes were verified before they came here."""
+        """The decoded record of an intact entry; its bytes were verified before they came here."""
         schema_id, body = codec.unframe(self.value)
         return codec.decode(registry.by_id(schema_id), body)
 

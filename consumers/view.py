@@ -27,7 +27,7 @@ def iso(microseconds: int) -> str:
 
 
 def document(entry: Entry) -> dict[str, Any]:
-    """The entry with its decoded record and its signed bytes (base64).
+    """The entry with its decoded record (null if its bytes are damaged) and its signed bytes (base64).
 
     Times beside the record are ISO 8601; those inside it are microseconds, as signed.
     """
@@ -47,7 +47,7 @@ def document(entry: Entry) -> dict[str, Any]:
         "received_at": iso(entry.received_at),
         "digest": entry.digest,
         "kid": entry.kid,
-        "record": readable(entry.record()),
+        "record": readable(entry.record()) if entry.intact else None,
         "value": base64.b64encode(entry.value).decode(),
         "sig": base64.b64encode(entry.sig).decode(),
     }

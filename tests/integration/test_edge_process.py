@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import random
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +20,9 @@ from tests.support.directories import key_of
 from tests.support.feeds import Corner, Pens, until
 from tests.support.kafka import Broker
 from tests.support.postgres import Database
+from tests.support.process import process, said
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
-ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("MANARA_")}
-
-
-def command(*arguments: str) -> list[str]:
-    """The command line, as a user types it."""
-    return [sys.executable, "-m", "manara.cli", *arguments]
-
-
-@contextmanager
-def process(log: Path, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """The command at work; ended and waited for in the end."""
-    with log.open("ab") as out, subprocess.Popen(command(*arguments), stdout=out, stderr=out, env=ENVIRONMENT) as child:
-        try:
-            yield child
-        finally:
-            child.kill()
-
-
-def said(*arguments: str, seconds: float = 40) -> tuple[int, str]:
-    """Exit code and everything that a command says."""
-    done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, timeout=seconds, env=ENVIRONMENT, check=False
-    )
-    return done.returncode, done.stdout + done.stderr
 
 
 @pytest.fixture

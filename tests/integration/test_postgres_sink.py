@@ -16,7 +16,7 @@ from consumers.sinks.contract import Sink
 from consumers.sinks.postgres import PostgresSink
 from schemas.signature import read, verify
 from tests.support.directories import key_of
-from tests.support.entries import alerts, entries, mixture
+from tests.support.entries import alerts, entries, mixture, unruly
 from tests.support.postgres import Database
 from tests.support.sink_contract import Key, SinkContract
 
@@ -122,7 +122,7 @@ def test_any_text_that_can_be_signed_can_be_stored(dsn: str, tmp_path: Path, odd
     """Neither the character that PostgreSQL lacks nor a name too long for an index stops an alert."""
     name = {"full": odd, "parts": [], "script": "Latn", "lang": "", "kind": "BIRTH"}
     number = {"type": "OTHER", "value": odd, "country": ""}
-    deliver(dsn, tmp_path, alerts(1, record={"names": [name], "identifiers": [number], "description": odd}))
+    deliver(dsn, tmp_path, [unruly(record={"names": [name], "identifiers": [number], "description": odd})])
     expected = odd.replace("\x00", "\ufffd")
     assert rows(dsn, "select n.name, i.value, record->>'description' from alerts, names n, identifiers i") == [
         (expected,) * 3
@@ -132,7 +132,7 @@ def test_any_text_that_can_be_signed_can_be_stored(dsn: str, tmp_path: Path, odd
 @pytest.mark.parametrize("odd", [2**63 - 1, -(2**63), 0])
 def test_any_time_that_can_be_signed_can_be_stored(dsn: str, tmp_path: Path, odd: int) -> None:
     """A time outside of PostgreSQL's and Python's range is held at its end."""
-    deliver(dsn, tmp_path, alerts(1, expires_at=odd, effective_at=odd))
+    deliver(dsn, tmp_path, [unruly(expires_at=odd, effective_at=odd)])
     assert len(rows(dsn, "select expires_at from alerts")) == 1
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,21 @@ def alerts(count: int, *, agency: str = "az-police", kind: str = "person", **cha
     """So many different good alerts of one agency."""
     author = Author.of(agency)
     return [accepted(sent(author.write(kind, **changes), topic=f"feeds.v1.az.{kind}"), kind) for _ in range(count)]
+
+
+def unruly(kind: str = "person", *, agency: str = "az-police", **changes: Any) -> Accepted:
+    """An alert of this content as if no rule had looked at it: what an older release may have let in."""
+    author = Author.of(agency)
+    good = accepted(sent(author.write(kind), topic=f"feeds.v1.az.{kind}"), kind)
+    sealed = author.write(kind, **changes)
+    arrival = replace(
+        good.arrival,
+        alert_id=sealed.alert_id,
+        digest=sealed.digest,
+        value=sealed.value,
+        sig=dict(sealed.headers)[message.SIG],
+    )
+    return Accepted(sent(sealed), arrival)
 
 
 def mixture(count: int) -> list[Accepted]:

@@ -174,6 +174,19 @@ def test_entries_set_aside_before_a_crash_are_not_tried_in_the_batch(tmp_path: P
     assert sink.taken == [1, 3, 4]
 
 
+def test_a_damaged_entry_is_never_delivered(tmp_path: Path) -> None:
+    """A flipped bit in the inbox: a dead letter, and all others go on."""
+    inbox = filled(tmp_path, alerts(5))
+    entry = inbox.entry(3)
+    assert entry is not None
+    flipped = bytes([*entry.value[:-1], entry.value[-1] ^ 1])
+    inbox.db.execute("update inbox set value = ? where number = 3", (flipped,))
+    sink = Memory()
+    run(tmp_path, sink, lambda inbox: len(receipts(inbox)) == 5, maker=maker())
+    assert sink.taken == [1, 2, 4, 5]
+    assert ("FAILED", entry.alert_id) in receipts(inbox)
+
+
 @pytest.mark.parametrize("chance", [0.0, 1.0])
 def test_pauses_double_and_are_bounded(chance: float) -> None:
     """From a quarter of a second to half a minute, spread by chance."""
