@@ -23,9 +23,12 @@ _AUDIENCE_REMEDY = "write ALL, {listed: [EG, MA]} or {all_but: [KZ]}"
 _CATEGORY = {"route": "TRF", "transfer": "STR"}
 
 
+STAND_IN = "zz-nobody"
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who writes: the member's code and the agency's id."""
+    """Who writes: the member's code and the agency's id; both "" for whoever the alert names."""
 
     member: str
     agency: str
@@ -139,6 +142,8 @@ def _members(node: Node, form: Form) -> list[str]:
 def _fill(draft: Draft, author: Author, now: int, new_id: Callable[[], str]) -> None:
     """What the author need not write: id, version, identity, times; and category where the kind has only one."""
     header, form = draft.header, draft.form
+    if not author.agency:  # nobody in particular, as when a file is checked away from its agency
+        author = Author.of(header["agency"] or STAND_IN)
     for name, ours in (("agency", author.agency), ("member", author.member)):
         if header[name] and header[name] != ours:
             form.fault(form.place_of(f"header.{name}"), "FORM_NOT_YOURS", f"leave it out: you publish as {ours}")

@@ -25,6 +25,7 @@ from manara.settings import Settings
 from producers import checking, forms, standing
 from producers.composing import Author, Draft, compose
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
+from producers.faults import Fault
 from producers.forms import Form
 from producers.nodes import from_python
 from producers.outbox import BULK, LIVE, Accepted, Outbox
@@ -85,6 +86,9 @@ class Publisher:
         if is_record(kind, alert):
             header = compose(from_python({}), self._author, now, str, kind=kind, audience=from_python(audience))
             faults = [fault for fault in header.faults if fault.path == "audience"]
+            written = alert["header"]["agency"]
+            if written != self.settings.agency:
+                faults.append(Fault("agency", "FORM_NOT_YOURS", written, f"you publish as {self.settings.agency}"))
             return Draft(kind, copy.deepcopy(dict(alert)), header.audience, Form(now), fixed_id=True, faults=faults)
         return compose(from_python(dict(alert)), self._author, now, new_id, kind=kind, audience=from_python(audience))
 

@@ -1,4 +1,6 @@
-"""Make the demo's agency files and its expectations from the development data. Seeded: the same data give the same files.
+"""Make the demo's agency files and its expectations from the development data.
+
+Seeded: the same data give the same files.
 
     python deploy/demo/make.py --data ../shared/data
 
@@ -38,6 +40,7 @@ ROUTE_NOTE = "Authored route over real places. Commodity, legal basis and handli
 TRANSFER_NOTE = "Authored transfers, amounts rounded to the currency. Names, legal basis and handling are synthetic."
 
 Row = dict[str, Any]
+Story = dict[tuple[str, str], list[Row]]
 
 
 def rows_of(path: Path) -> list[Row]:
@@ -199,7 +202,9 @@ def transfers(data: Path) -> list[Row]:
                     {
                         "ref": m["id"],
                         "at": m["timestamp"],
-                        "amount": str(Decimal(m["amount"]).quantize(Decimal(1).scaleb(-EXPONENTS[m["currency"]]), ROUND_HALF_UP)),
+                        "amount": str(
+                            Decimal(m["amount"]).quantize(Decimal(1).scaleb(-EXPONENTS[m["currency"]]), ROUND_HALF_UP)
+                        ),
                         "currency": m["currency"],
                         "channel": m["channel"].upper(),
                         "from": {"account": m["from_account"], "institution": m["from_bank"]},
@@ -227,7 +232,7 @@ def write_xlsx(path: Path, rows: Sequence[Row], columns: dict[str, str]) -> None
     """The same as a workbook of one sheet."""
     path.parent.mkdir(exist_ok=True)
     book = Workbook()
-    sheet = book.active
+    sheet = book.worksheets[0]
     sheet.append(list(columns.values()))
     for row in rows:
         sheet.append([row.get(key, "") for key in columns])
@@ -340,17 +345,12 @@ def entitled(directory: Row, agency: str, kind: str, row: Row) -> list[str]:
     return readers
 
 
-def main() -> None:
-    """Write every file."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--data", type=Path, default=HERE.parents[1].parent / "shared" / "data", help="folder of the development data"
-    )
-    data = parser.parse_args().data
-    dice = random.Random(57)  # noqa: S311 (a story, not a secret)
+def story(data: Path) -> Story:
+    """All rows, by agency and kind."""
+    dice = random.Random(57)
     listed = ofac_persons(data)
     ways, money = routes(data, dice), transfers(data)
-    parts: dict[tuple[str, str], list[Row]] = {
+    parts: Story = {
         ("az-police", "person"): invented_persons(data, "cyrl", "Cyrl", "AZ", 24, dice),
         ("eg-police", "person"): invented_persons(data, "arab", "Arab", "EG", 22, dice),
         ("kz-border", "person"): invented_persons(data, "cyrl", "Cyrl", "KZ", 18, dice),
@@ -365,41 +365,53 @@ def main() -> None:
         ("tr-fiu", "transfer"): money[1::3],
         ("ae-fiu", "transfer"): money[2::3],
     }
-    files = {key: marked(f"{key[0]}-{key[1][0]}", rows, dice) for key, rows in parts.items()}
-    write_csv(HERE / "az-police/wanted.csv", files["az-police", "person"], WANTED, encoding="utf-8", delimiter=",")
-    write_csv(HERE / "eg-police/wanted.csv", files["eg-police", "person"], WANTED, encoding="utf-8-sig", delimiter=",")
-    write_csv(HERE / "kz-border/wanted.csv", files["kz-border", "person"], WANTED, encoding="cp1251", delimiter=";")
-    write_xlsx(HERE / "ma-police/personnes.xlsx", files["ma-police", "person"], FRENCH)
-    write_ndjson(HERE / "tr-fiu/listed.ndjson", files["tr-fiu", "person"])
-    write_csv(HERE / "ae-fiu/listed.csv", files["ae-fiu", "person"], LISTED, encoding="utf-8", delimiter="\t")
-    write_csv(
-        HERE / "az-customs/routes.csv",
-        [flat(r) for r in files["az-customs", "route"]],
-        ROUTE,
-        encoding="utf-8",
-        delimiter=",",
-    )
-    write_ndjson(HERE / "tr-customs/routes.ndjson", files["tr-customs", "route"])
-    write_csv(
-        HERE / "ma-customs/itineraires.csv",
-        [flat(r) for r in files["ma-customs", "route"]],
-        ITINERARY,
-        encoding="utf-16",
-        delimiter="\t",
-    )
-    write_xlsx(HERE / "kz-border/routes.xlsx", [flat(r) for r in files["kz-border", "route"]], ROUTE)
+    return {key: marked(f"{key[0]}-{key[1][0]}", rows, dice) for key, rows in parts.items()}
+
+
+def write_files(rows: Story, to: Path) -> None:
+    """Each agency's rows in the form that its own system would export."""
+    comma, semicolon, tab = {"delimiter": ","}, {"delimiter": ";"}, {"delimiter": "\t"}
+    write_csv(to / "az-police/wanted.csv", rows["az-police", "person"], WANTED, encoding="utf-8", **comma)
+    write_csv(to / "eg-police/wanted.csv", rows["eg-police", "person"], WANTED, encoding="utf-8-sig", **comma)
+    write_csv(to / "kz-border/wanted.csv", rows["kz-border", "person"], WANTED, encoding="cp1251", **semicolon)
+    write_xlsx(to / "ma-police/personnes.xlsx", rows["ma-police", "person"], FRENCH)
+    write_ndjson(to / "tr-fiu/listed.ndjson", rows["tr-fiu", "person"])
+    write_csv(to / "ae-fiu/listed.csv", rows["ae-fiu", "person"], LISTED, encoding="utf-8", **tab)
+    ways = {
+        agency: [flat(row) for row in rows[agency, "route"]] for agency in ("az-customs", "ma-customs", "kz-border")
+    }
+    write_csv(to / "az-customs/routes.csv", ways["az-customs"], ROUTE, encoding="utf-8", **comma)
+    write_ndjson(to / "tr-customs/routes.ndjson", rows["tr-customs", "route"])
+    write_csv(to / "ma-customs/itineraires.csv", ways["ma-customs"], ITINERARY, encoding="utf-16", **tab)
+    write_xlsx(to / "kz-border/routes.xlsx", ways["kz-border"], ROUTE)
     for agency in ("kz-fiu", "tr-fiu", "ae-fiu"):
-        write_ndjson(HERE / f"{agency}/transfers.ndjson", files[agency, "transfer"])
-    # The one good alert among those that the demo slips past the outbox of an agency whose software misbehaves.
-    files["eg-customs", "route"] = [{"ref": "EG-CUSTOMS-R-0001", "audience": "ALL", "members": "", "tlp": "GREEN", "codes": "H0"}]
+        write_ndjson(to / f"{agency}/transfers.ndjson", rows[agency, "transfer"])
+
+
+def write_expected(rows: Story, to: Path) -> None:
+    """Who must hold what at the end."""
+    # the one good alert among those that the demo slips past the outbox of an agency whose software misbehaves
+    good = {"ref": "EG-CUSTOMS-R-0001", "audience": "ALL", "members": "", "tlp": "GREEN", "codes": "H0"}
+    every: Story = {**rows, ("eg-customs", "route"): [good]}
     directory = yaml.safe_load((HERE / "directory.yaml").read_text("utf-8"))
-    with (HERE / "expected.csv").open("w", encoding="utf-8", newline="") as file:
+    with (to / "expected.csv").open("w", encoding="utf-8", newline="") as file:
         out = csv.writer(file)
         out.writerow(("agency", "national_ref", "kind", "member"))
-        for (agency, kind), rows in files.items():
-            out.writerows(
-                (agency, row["ref"], kind, code) for row in rows for code in entitled(directory, agency, kind, row)
-            )
+        for (agency, kind), alerts in every.items():
+            for row in alerts:
+                out.writerows((agency, row["ref"], kind, code) for code in entitled(directory, agency, kind, row))
+
+
+def main() -> None:
+    """Write every file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shared = HERE.parents[1].parent / "shared" / "data"
+    parser.add_argument("--data", type=Path, default=shared, help="folder of the development data")
+    parser.add_argument("--to", type=Path, default=HERE, help="where to write; beside this script when left out")
+    chosen = parser.parse_args()
+    rows = story(chosen.data)
+    write_files(rows, chosen.to)
+    write_expected(rows, chosen.to)
 
 
 if __name__ == "__main__":

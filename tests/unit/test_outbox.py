@@ -22,10 +22,12 @@ from producers.errors import ContradictionError, FaultyError, ProducerError
 from producers.ledger import Ledger, Said, Spot, UnfitError
 from producers.nodes import from_python
 from producers.outbox import BULK, FILE, LIVE, Ack, Outbox
+from producers.publisher import Publisher
 from schemas import message
 from schemas.identifiers import uuid7
 from schemas.signature import SigningKey
-from tests.support.agency import receipt, verdict, wanted
+from tests.support import alerts
+from tests.support.agency import receipt, settings_for, verdict, wanted
 from tests.support.directories import DAY, NOW, key_of, network
 
 AGENCY = "az-police"
@@ -374,3 +376,14 @@ def test_the_outbox_is_plain_sqlite_that_an_administrator_can_look_into(outbox: 
     assert reader.execute("select count(*) from messages").fetchone() == (1,)
     assert outbox.db.execute("pragma synchronous").fetchone() == (2,)
     reader.close()
+
+
+def test_a_complete_record_is_taken_as_it_is_but_not_one_of_another_agency(tmp_path: Path) -> None:
+    """Other systems hand in Avro records; times are microseconds and amounts minor units there."""
+    net = network(now=NOW)
+    with Publisher.open(settings_for(tmp_path, None, "", net)) as publisher:
+        made = publisher.draft("person", alerts.person(AGENCY), "ALL")
+        assert (made.faults, made.record) == ([], alerts.person(AGENCY))
+        other = publisher.draft("person", alerts.person("tr-fiu"), ["EG"])
+        assert [fault.rule for fault in other.faults] == ["FORM_NOT_YOURS"]
+        assert other.audience["members"] == ["EG"]
