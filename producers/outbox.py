@@ -28,6 +28,7 @@ from schemas.models import HubHeader
 from schemas.signature import SigningKey
 
 LIVE, BULK = 0, 1
+SAME_CONTENT, SAME_REFERENCE = "same content", "same national reference"
 FILE = "outbox.db"
 
 
@@ -199,11 +200,11 @@ class Outbox:
     def alike(self, draft: Draft) -> list[Alike]:
         """Messages that say the same, or that carry the same national reference: look before sending."""
         same = self.db.execute(
-            "select alert_id, version, number, 'same content' from messages "
+            "select alert_id, version, number, ?3 from messages "
             "where content = ?1 and outcome is not 'REFUSED' "
-            "union all select alert_id, version, number, 'same national reference' from messages "
+            "union all select alert_id, version, number, ?4 from messages "
             "where national_ref = ?2 and ?2 <> '' and content <> ?1 and outcome is not 'REFUSED' limit 20",
-            (content_of(draft), draft.header["national_ref"]),
+            (content_of(draft), draft.header["national_ref"], SAME_CONTENT, SAME_REFERENCE),
         )
         return [Alike(*cast("tuple[str, int, int, str]", row)) for row in same]
 
@@ -226,7 +227,8 @@ class Outbox:
             "list[tuple[int, bytes, bytes, bytes, bytes, str, bytes]]", rows
         ):
             if _checksum(key, value, sig, hub) != checksum:
-                self.db.execute("update messages set damaged = 1 where number = ?", (number,))
+                with transaction(self.db):
+                    self.db.execute("update messages set damaged = 1 where number = ?", (number,))
                 continue
             headers: list[tuple[str, str | bytes | None]] = [
                 (message.SIG, sig),

@@ -13,6 +13,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -51,12 +52,12 @@ def read_text(path: Path) -> str:
 
 
 def read_file(path: Path) -> list[Node]:
-    """All documents of a `.json` file (one alert or a list of them) or of a YAML file (`---` between them).
+    """All documents of a `.json` file (one alert or a list), an `.ndjson` file or a YAML file (`---` between them).
     FaultyError, AuthorError.
     """
     text = read_text(path)
     try:
-        documents = list(json_documents(text)) if path.suffix.lower() == ".json" else list(yaml_documents(text))
+        documents = list(_DOCUMENTS.get(path.suffix.lower(), yaml_documents)(text))
     except FaultyError as error:
         raise FaultyError([_at(fault, path) for fault in error.faults]) from error
     if not documents:
@@ -65,7 +66,7 @@ def read_file(path: Path) -> list[Node]:
 
 
 def _at(fault: Fault, path: Path) -> Fault:
-    return Fault(fault.path, fault.rule, fault.value, fault.remedy, fault.line, str(path))
+    return replace(fault, file=str(path))
 
 
 def _refuse(rule: str, remedy: str, line: int, value: str = "") -> FaultyError:
@@ -178,8 +179,9 @@ def _no_constant(name: str) -> object:
 class _Json:
     """A JSON text read token by token; numbers stay text, so that 0.10 is not 0.1."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, first_line: int) -> None:
         self._text = text
+        self._first = first_line
         self._breaks = [match.start() for match in re.finditer("\n", text)]
         self._scalars = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_constant)
         self._at = 0
@@ -187,7 +189,7 @@ class _Json:
     @property
     def line(self) -> int:
         """Of the next character."""
-        return bisect.bisect_left(self._breaks, self._at) + 1
+        return bisect.bisect_left(self._breaks, self._at) + self._first
 
     def look(self) -> str:
         """The next character that is no space, or "" at the end."""
@@ -212,9 +214,9 @@ class _Json:
         return None if value is None else str(value)
 
 
-def json_documents(text: str) -> Iterator[Node]:
+def json_documents(text: str, first_line: int = 1) -> Iterator[Node]:
     """The alert of a JSON text, or the alerts of its list."""
-    source, tree = _Json(text), _Tree()
+    source, tree = _Json(text, first_line), _Tree()
     if source.look():
         _json_value(source, tree)
     if source.look():
@@ -223,6 +225,15 @@ def json_documents(text: str) -> Iterator[Node]:
     if root is None:
         return
     yield from root.value if isinstance(root.value, list) else [root]
+
+
+def json_lines(text: str) -> Iterator[Node]:
+    """The alerts of a text that has one JSON object a line; a fault has that line's number."""
+    for number, line in enumerate(text.splitlines(), 1):
+        yield from json_documents(line, number)
+
+
+_DOCUMENTS = {".json": json_documents, ".ndjson": json_lines, ".jsonl": json_lines}
 
 
 def _json_value(source: _Json, tree: _Tree) -> None:

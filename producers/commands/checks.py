@@ -16,7 +16,6 @@ from producers.publisher import new_id
 from producers.relay import now_micros
 
 Files = Annotated[list[Path], typer.Argument(help="Alert files, YAML or JSON; several alerts a file are fine.")]
-NOBODY = Author("ZZ", "zz-nobody")
 
 
 def check(
@@ -49,5 +48,5 @@ def check(
 
 
 def author_of(settings: Settings) -> Author:
-    """Who writes; a stand-in where the settings do not say, so that a file can be checked anywhere."""
-    return Author.of(settings.agency) if settings.agency else NOBODY
+    """Who writes; whoever the file names where the settings do not say, so that a file can be checked anywhere."""
+    return Author.of(settings.agency)

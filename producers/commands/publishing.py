@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +17,8 @@ from producers import checking, standing
 from producers.commands.checks import Files
 from producers.commands.saying import agency_settings, counted, look_up, note, say_faults
 from producers.composing import Author, Draft
-from producers.outbox import Accepted, Outbox
+from producers.errors import AuthorError
+from producers.outbox import SAME_CONTENT, Accepted, Outbox
 from producers.preview import preview
 from producers.publisher import Publisher, new_id
 from producers.relay import now_micros
@@ -30,6 +32,7 @@ def publish(
     send: Annotated[bool, typer.Option("--send", help="Send. Without it, only show what would happen.")] = False,
     wait: Annotated[bool, typer.Option("--wait", help="Carry them to the hub and wait for its verdicts.")] = False,
     timeout: Annotated[float, typer.Option(help="With --wait: seconds to wait at most.")] = 60.0,
+    again: Annotated[bool, typer.Option("--again", help="Send what was sent before a second time.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="For machines: one JSON document.")] = False,
 ) -> None:
@@ -56,15 +59,26 @@ def publish(
         return
     if not as_json:
         _show_plan(plan, drafts, as_json=False, sending=True)
+    if not again:
+        _refuse_doubles(plan, drafts)
     if not yes and not as_json and not confirm_or_go(f"Send {counted(len(drafts), 'alert')}?"):
         raise typer.Exit(1)
     _send(settings, drafts, wait=wait, timeout=timeout, as_json=as_json)
 
 
+def _refuse_doubles(plan: list[dict[str, Any]], drafts: list[Draft]) -> None:
+    """An alert that says what another one says already would be a second alert on the same thing in every state."""
+    for entry, draft in zip(plan, drafts, strict=True):
+        same = [one for one in entry["alike"] if one["because"] == SAME_CONTENT and one["alert_id"] != draft.alert_id]
+        if same:
+            raise AuthorError(
+                f"The alert in {draft.file} was sent before, as {same[0]['alert_id']}; nothing was sent.",
+                "`manara status` says what became of it. To send it once more, as another alert, add --again.",
+            )
+
+
 def confirm_or_go(question: str) -> bool:
     """Ask on a terminal; a script that said --send has answered already."""
-    import sys  # noqa: PLC0415 - only to see whether somebody is there
-
     return confirm(question, yes=not sys.stdin.isatty())
 
 
@@ -84,14 +98,12 @@ def _refuse(faults: Sequence[Any], *, as_json: bool) -> None:
     raise typer.Exit(2)
 
 
-def _judged(
-    drafts: list[Draft], directory: Directory | None, outbox: Outbox, *, as_json: bool
-) -> list[dict[str, object]]:
+def _judged(drafts: list[Draft], directory: Directory | None, outbox: Outbox, *, as_json: bool) -> list[dict[str, Any]]:
     """What would happen to each draft; ends the command where one has faults."""
     faults = checking.judge_all(drafts, directory, now_micros())
     if faults:
         _refuse(faults, as_json=as_json)
-    plan: list[dict[str, object]] = []
+    plan: list[dict[str, Any]] = []
     for draft in drafts:
         seen = preview(draft, directory).as_json() if directory else None
         alike = [

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -24,18 +25,19 @@ class RejectFile:
     def __init__(self, path: Path, table: Table) -> None:
         self.path = path
         self._table = table
+        self._lines = table.form == "ndjson"
         self._file: IO[str] | None = None
 
     def add(self, rejected: Rejected) -> None:
         """One more row. OSError where the file cannot be written."""
         first = self._file is None
         if self._file is None:
-            plain = self._table.form == "ndjson"
-            # the mark lets a spreadsheet see UTF-8; the row may hold a suspect's name, so nobody else may read it
-            self._file = self.path.open("w", encoding="utf-8" if plain else "utf-8-sig", newline="")
-            self.path.chmod(0o600)
+            # the row may hold a suspect's name, so nobody else may read it; the mark lets a spreadsheet see UTF-8
+            handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            os.fchmod(handle, 0o600)
+            self._file = os.fdopen(handle, "w", encoding="utf-8" if self._lines else "utf-8-sig", newline="")
         notes = self._notes(rejected)
-        if self._table.form == "ndjson":
+        if self._lines:
             self._file.write(json.dumps({**raw(rejected.row), **notes}, ensure_ascii=False) + "\n")
             return
         out = csv.writer(self._file, delimiter=self._table.delimiter)

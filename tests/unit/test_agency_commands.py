@@ -131,8 +131,9 @@ def test_check_json_is_for_machines(run: Run, tmp_path: Path) -> None:
     assert found["errors"][0].keys() == {"path", "rule", "value", "remedy", "line", "file"}
 
 
-def test_check_of_a_good_file_exits_0(run: Run, tmp_path: Path) -> None:
+def test_check_of_a_good_file_exits_0_also_away_from_its_agency(run: Run, tmp_path: Path) -> None:
     """And says so."""
+    assert run("check", alert_file(tmp_path, agency="tr-fiu")).code == 0
     said = run("check", alert_file(tmp_path))
     assert (said.code, "1 alert, no errors." in said.out) == (0, True)
 
@@ -168,11 +169,14 @@ def test_send_accepts_without_a_network_and_says_what_looks_like_one_sent_before
     said = run("--config", "manara.toml", "publish", name)
     assert "looks like one sent before" in said.out
     assert "same content" in said.out
+    again = run("--config", "manara.toml", "publish", name, "--send", "--yes")
+    assert (again.code, "was sent before" in again.err, "--again" in again.err) == (2, True, True)
+    assert run("--config", "manara.toml", "publish", name, "--send", "--yes", "--again").code == 0
     status = json.loads(run("--config", "manara.toml", "status", "--json").out)
-    assert (status["totals"]["ACCEPTED"], status["latest"][0]["national_ref"]) == (1, "R-1")
+    assert (status["totals"]["ACCEPTED"], status["latest"][0]["national_ref"]) == (2, "R-1")
     assert "waits in the outbox" in run("--config", "manara.toml", "status", "R-1").out
     steps = json.loads(run("--config", "manara.toml", "trace", "R-1", "--json").out)["steps"]
-    assert [step["stage"] for step in steps] == ["ACCEPTED"]
+    assert [step["stage"] for step in steps] == ["ACCEPTED", "ACCEPTED"]
 
 
 @pytest.mark.usefixtures("offline")
@@ -245,6 +249,14 @@ def test_a_file_that_is_no_alert_is_said(run: Run, tmp_path: Path, name: str, co
         (tmp_path / name).write_text(content)
     found = run("check", name)
     assert (found.code, said in found.out + found.err) == (2, True)
+
+
+def test_alerts_one_a_line_are_read_and_a_fault_names_its_line(run: Run, tmp_path: Path) -> None:
+    """NDJSON, as other systems write alerts."""
+    good = {"kind": "person", "audience": "ALL", **wanted()}
+    (tmp_path / "a.ndjson").write_text("".join(f"{json.dumps(one)}\n" for one in (good, {**good, "sex": "X"})))
+    said = run("check", "a.ndjson")
+    assert (said.code, "a.ndjson:2: sex" in said.out, "2 alerts, 1 error." in said.out) == (2, True, True)
 
 
 MAP = """
