@@ -140,7 +140,8 @@ def _category(kind: str, header: AlertHeader) -> Iterator[Broken]:
         yield "header.action", "RULE_CATEGORY_ACTION", header["action"]
     elif _too_coercive(header, category):
         yield "header.action", "RULE_PENALTY_THRESHOLD", header["action"]
-    if header["expires_at"] - header["effective_at"] > category.max_validity:
+    # counted from now where it takes effect later: nobody parks an alert in the next century
+    if header["expires_at"] - min(header["effective_at"], header["sent_at"]) > category.max_validity:
         yield "header.expires_at", "RULE_VALIDITY_TOO_LONG", header["expires_at"]
     if not header["crimes"]:
         yield "header.crimes", "RULE_CRIMES_MISSING", []

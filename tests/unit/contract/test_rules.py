@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.audience import audience, facts, readers
 from schemas.categories import CATEGORIES, COERCIVE
 from schemas.directory import Agency, Directory
 from schemas.reasons import REMEDY, RULES
@@ -206,6 +207,41 @@ def test_an_alert_that_has_expired_says_so_first() -> None:
     """EXPIRED is a reason of its own, not a rule."""
     record = samples.person(header=samples.header(effective_at=NOW - 9 * DAY, expires_at=NOW - DAY, review_at=0))
     assert rules_of("person", record) == ["EXPIRED"]
+
+
+def test_an_alert_is_not_parked_in_the_far_future() -> None:
+    """Its validity counts from the day it was sent, if it takes effect later."""
+    later = samples.header(effective_at=NOW + 1800 * DAY, expires_at=NOW + 1820 * DAY, review_at=0)
+    assert rules_of("person", samples.person(header=later)) == []
+    parked = samples.header(effective_at=NOW + 1900 * DAY, expires_at=NOW + 1910 * DAY, review_at=0)
+    assert rules_of("person", samples.person(header=parked)) == ["RULE_VALIDITY_TOO_LONG"]
+
+
+members = st.fixed_dictionaries(
+    {
+        code: st.builds(
+            samples.member,
+            st.just(code),
+            standing=st.sampled_from(["GOOD", "GOOD", "SUSPENDED"]),
+            tlp=st.sampled_from(["CLEAR", "AMBER", "RED"]),
+            handling=st.frozensets(st.sampled_from(["H0", "H1"])),
+            subscriptions=st.frozensets(st.sampled_from(["person", "route"])),
+        )
+        for code in ("AE", "EG", "TR")
+    }
+)
+
+
+@given(members, st.sampled_from(["ALL", "LISTED", "ALL_BUT"]), st.sets(st.sampled_from(["AE", "EG", "TR"]), min_size=1))
+def test_an_audience_is_empty_where_the_policy_finds_no_reader(
+    others: dict[str, Any], mode: Any, chosen: set[str]
+) -> None:
+    """The rule and the policy never disagree."""
+    known = Directory(1, NOW, "", {**others, "AZ": samples.member("AZ")}, DIRECTORY.agencies, {})
+    hub = samples.audience(mode=mode, members=[] if mode == "ALL" else sorted(chosen))
+    found = readers(facts("person", PERSON["header"]), audience(hub), known)
+    broken = [violation.rule for violation in check("person", PERSON, hub, known, NOW)]
+    assert broken == ([] if found.deliver else ["RULE_AUDIENCE_EMPTY"])
 
 
 def test_a_phone_number_may_begin_with_plus() -> None:
