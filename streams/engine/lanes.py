@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
@@ -22,26 +22,25 @@ from streams.engine.contract import CommitStage, Emit, Record
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop, where
 from streams.engine.inlets import Inlets
+from streams.engine.owned import Owned
 from streams.engine.restore import Range, Restorer, block, read
 from streams.engine.snapshot import SnapshotWriter
 from streams.engine.source import Share
 from streams.engine.store import Lane
 from streams.engine.store import Source as Place
-from streams.engine.tail import Tail
 from streams.engine.unreadable import Unreadable
 
 Map = Callable[[], Mapping[str, int]]
 """Gives the inlets there are: topic -> lane. Called every second; cheap."""
 
 
-@dataclass(slots=True)
-class _Owned:
-    """A lane that is ready."""
+class _Ready(Owned):
+    """A lane that is ready, and the reading of its tail that may be under way."""
 
-    lane: Lane
-    tail: Tail
-    read: Future[tuple[int, list[tuple[int, bytes]]]] | None = None  # end, blocks
-    looked: float = field(default_factory=time.monotonic)
+    def __init__(self, lane: Lane) -> None:
+        super().__init__(lane)
+        self.read: Future[tuple[int, list[tuple[int, bytes]]]] | None = None  # end, blocks
+        self.looked = time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class LaneSource:
             topics.register,
             clients.limits,
         )
-        self._lanes: dict[int, _Owned] = {}
+        self._lanes: dict[int, _Ready] = {}
         self._restoring: dict[int, tuple[Future[Lane | None], threading.Event]] = {}
         self._lane_of: Mapping[str, int] = {}
         self._mapped = float("-inf")
@@ -132,7 +131,7 @@ class LaneSource:
             except Exception as error:
                 raise Stop(Exit.RESTORE, f"lane {number}: {type(error).__name__} in {where(error)}") from error
             if lane is not None:
-                self._lanes[number] = _Owned(lane, Tail(lane.next))
+                self._lanes[number] = _Ready(lane)
                 self._inlets.hurry()
 
     def _ours(self) -> dict[str, Lane]:
@@ -181,8 +180,7 @@ class LaneSource:
             if ack.topic == self._topics.log and ack.partition in self._lanes:
                 self._lanes[ack.partition].tail.own(ack.offset)
         for share in shares:
-            owned = self._lanes[share.lane]
-            owned.lane.keep(share.puts, share.places, owned.tail.floor)
+            self._lanes[share.lane].keep(share.puts, share.places)
 
     def ready(self) -> bool:
         """Whether the group has spoken and every lane it gave is restored."""
@@ -207,7 +205,7 @@ class LaneSource:
         place = Place(stretch.topic, stretch.topic_id, stretch.partition, stretch.resume)
         self._effects.submit(self._unreadable(stretch), (), lambda _acks: lane.keep((), [place], 0))
 
-    def _heal(self, number: int, owned: _Owned, now: float) -> None:
+    def _heal(self, number: int, owned: _Ready, now: float) -> None:
         """Read what others wrote to our lane: at once where a gap shows it, now and then at the end."""
         if owned.read is None:
             if owned.tail.gaps or now - owned.looked >= self._limits.heal:
@@ -218,11 +216,8 @@ class LaneSource:
             return
         end, blocks = owned.read.result()
         owned.read = None
-        self._effects.drain()  # nothing of ours in flight: now every offset that is not ours is somebody else's
-        foreign = [(offset, value) for offset, value in blocks if owned.tail.foreign(offset)]
-        owned.tail.healed(end)
-        owned.lane.fold(self._stage, foreign)
-        owned.lane.keep((), (), owned.tail.floor)
+        self._effects.drain()
+        owned.heal(self._stage, end, blocks)
 
     def _read_tail(self, number: int, start: int) -> tuple[int, list[tuple[int, bytes]]]:
         consumer = self._tail_reader()

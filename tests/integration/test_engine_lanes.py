@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import signal
 from collections import Counter
@@ -138,3 +139,33 @@ def test_a_topic_made_anew_is_read_from_its_beginning(bench: Bench, running: boo
         bench.start("lanes")
     until(lambda: len(said(bench)) >= 20, "the new topic is read")
     assert said(bench) == versions("x", 1, 20)
+
+
+@pytest.mark.parametrize(("records", "size"), [(1, 12_000_000), (300, 50_000)], ids=["one record", "many records"])
+def test_a_batch_that_inflates_too_far_is_stepped_past_and_told(bench: Bench, records: int, size: int) -> None:
+    """Good messages before and right behind it arrive, its coordinates are said once, also over a restart."""
+    bench.send("inlet.a", versions("x", 1, 5))
+    bench.bomb("inlet.a", records, size)
+    bench.send("inlet.a", versions("x", 6, 10))
+    worker = bench.start("lanes")
+    until(lambda: len(said(bench)) >= 10, "what stands behind it is admitted")
+    until(lambda: bench.values("refusals"), "its coordinates are said")
+    expected = json.dumps([bench.name("inlet.a"), 0, 5, 4 + records, True])
+    assert bench.values("refusals") == [expected]
+    assert said(bench) == versions("x", 1, 10)
+    assert stop(worker) == 0
+    bench.start("lanes")
+    bench.send("inlet.a", versions("x", 11, 12))
+    until(lambda: len(said(bench)) >= 12, "it goes on")
+    assert bench.values("refusals") == [expected]
+
+
+def test_two_unreadable_batches_in_a_row_and_nothing_behind_them(bench: Bench) -> None:
+    """Each is told by itself; the search ends at the end of the log, and what comes later is read."""
+    bench.bomb("inlet.b", 40, 300_000)
+    bench.bomb("inlet.b", 1, 20_000_000)
+    bench.start("lanes")
+    until(lambda: len(bench.values("refusals")) >= 2, "both are said")
+    assert [json.loads(text)[2:4] for text in bench.values("refusals")] == [[0, 39], [40, 40]]
+    bench.send("inlet.b", versions("y", 1, 3))
+    until(lambda: len(said(bench)) >= 3, "what comes later is admitted")

@@ -1,7 +1,8 @@
-"""A small stage whose block is its commit record, for tests of the engine: it counts each key and notes every value once.
+"""A small stage whose block is its commit record, for tests of the engine.
 
-An alert here is a value `key:version`. The stage admits version n + 1 of a key; what it has admitted it admits again in
-silence; the rest it refuses by an emit. A block is JSON; its positions are those of the contract.
+An alert here is a value `key:version`. The stage admits version n + 1 of a key; what it has admitted it passes over in
+silence; the rest it refuses by an emit. A block is JSON; its positions are those of the contract. The state of a key is its
+version and the readers that any version went to, those of a dead worker's late block included.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ class Counting:
     refusals: str
     size: int = 3
     verdicts: str = ""  # a topic that hears of everything admitted; "" for none
+    reader: str = "r"  # who gets what is admitted now
 
     def process(self, partition: int, batch: Sequence[Record], state: Mapping[bytes, bytes], now: int) -> Output:
         """Admit what is next, refuse what is not."""
@@ -35,13 +37,23 @@ class Counting:
         """Replay a block: what its source has not covered yet."""
         block = json.loads(value)
         puts: dict[bytes, bytes] = {}
-        for topic, topic_id, source, at, key, version in block["admitted"]:
+        for topic, topic_id, source, at, key, version, reader in block["admitted"]:
             name = key.encode()
-            if at < known(topic, topic_id, source):
-                continue
-            if version == int(puts.get(name, state.get(name, b"0"))) + 1:
-                puts[name] = str(version).encode()
+            held, readers = parse(puts.get(name, state.get(name)))
+            late = at < known(topic, topic_id, source) or version != held + 1
+            puts[name] = write(held if late else version, {*readers, reader})
         return Fold(list(puts.items()), block["positions"])
+
+
+def parse(value: bytes | None) -> tuple[int, set[str]]:
+    """Version and readers of a state entry."""
+    version, _, readers = (value or b"0|").decode().partition("|")
+    return int(version), set(filter(None, readers.split(",")))
+
+
+def write(version: int, readers: set[str]) -> bytes:
+    """A state entry."""
+    return f"{version}|{','.join(sorted(readers))}".encode()
 
 
 @dataclass
@@ -53,19 +65,20 @@ class _Judging:
     state: Mapping[bytes, bytes]
     output: Output = field(default_factory=Output)
     seen: dict[bytes, bytes] = field(default_factory=dict)
-    admitted: list[tuple[str, str, int, int, str, int]] = field(default_factory=list)
+    admitted: list[tuple[str, str, int, int, str, int, str]] = field(default_factory=list)
     moved: dict[tuple[str, int], Position] = field(default_factory=dict)
 
     def take(self, record: Record) -> None:
         """Judge one record."""
         key, _, text = (record.value or b"").decode().partition(":")
         name, version = key.encode(), int(text)
-        known = int(self.seen.get(name, self.state.get(name, b"0")))
+        known, readers = parse(self.seen.get(name, self.state.get(name)))
         if version == known + 1:
-            self.seen[name] = text.encode()
+            self.seen[name] = write(version, {*readers, self.stage.reader})
             self.output.emits += self._verdict(record)
-            self.output.puts.append(Put(name, text.encode(), record))
-            self.admitted.append((record.topic, record.topic_id, record.partition, record.offset, key, version))
+            self.output.puts.append(Put(name, self.seen[name], record))
+            place = (record.topic, record.topic_id, record.partition, record.offset)
+            self.admitted.append((*place, key, version, self.stage.reader))
         elif version > known:
             self.output.emits.append(Emit(self.stage.refusals, name, record.value))
         self.moved[record.topic, record.partition] = {
@@ -94,7 +107,7 @@ class _Judging:
 
 def admitted(value: bytes) -> list[str]:
     """What a block admits, as `key:version`."""
-    return [f"{key}:{version}" for *_, key, version in json.loads(value)["admitted"]]
+    return [f"{key}:{version}" for *_, key, version, _reader in json.loads(value)["admitted"]]
 
 
 @dataclass

@@ -69,6 +69,19 @@ class Bench:
             self.producer.poll(0)
         assert self.producer.flush(20) == 0
 
+    def bomb(self, short: str, records: int, size: int, partition: int = 0) -> None:
+        """Write one real zstd batch of zeros: a few hundred bytes on the wire, `records * size` bytes unpacked."""
+        large = {
+            "message.max.bytes": 100_000_000,
+            "batch.size": 100_000_000,
+            "linger.ms": 500,
+            "compression.type": "zstd",
+        }
+        producer = Producer({**self.broker.client(), **large, "queue.buffering.max.kbytes": 500_000})
+        for _ in range(records):
+            producer.produce(self.name(short), bytes(size), b"bomb", partition)
+        assert producer.flush(20) == 0
+
     def start(self, role: str, slot: str = "1", **given: Any) -> subprocess.Popen[bytes]:
         """Start a worker process."""
         provider = self.broker.provider
