@@ -1,7 +1,7 @@
 """Clock: time passes on every lane, and everybody sees that the hub lives.
 
-Every few seconds an empty block to each lane, so that time passes where no alert does, and a signed heartbeat, against which
-everybody outside the hub judges expiry.
+Every few seconds an empty block to each lane, so that time passes where no alert does, and a signed heartbeat,
+against which everybody outside the hub judges expiry.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Receipts: what members' edges say about an alert, handed on to its author, untouched.
 
-The bytes and the signature go through as they came: the author believes the member, not the hub. What is not that member's
-own word about an agency of the network is kept in quarantine.
+The bytes and the signature go through as they came: the author believes the member, not the hub. What is not that
+member's own word about an agency of the network is kept in quarantine.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Forward:
 
 
 def judge(record: Record, member: str, directory: Directory) -> Receipts:
-    """The receipts in a record of `receipts.v1.<member>`. Refusal if they are not that member's word about an agency."""
+    """The receipts in a record of `receipts.v1.<member>`. Refusal where they are not that member's own word."""
     holder = f"edge.{member.lower()}"
     try:
         schema, said, _key = message.open_record(

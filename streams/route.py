@@ -1,7 +1,8 @@
 """Route: a block in, every admitted message out to the feeds of the members that may read it.
 
-Stateless: the gate has decided everything and stamped it into the block. The hub header is left behind, because it names
-the other recipients. Members that a new version leaves out are told so, and each author how many feeds its message went to.
+Stateless: the gate has decided everything and stamped it into the block. The hub header is left behind, because it
+names the other recipients. Members that a new version leaves out are told so, and each author how many feeds its
+message went to.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ ISSUER: Final = "hub.route"
 class Route:
     """The stage. `directory` gives the latest snapshot, `signer` is the key of `hub.route`.
 
-    A block that cannot be decoded, or that names a member, kind or agency that does not exist, ends the process: only the
-    gate writes blocks, so the hub itself is broken, and passing over it would lose alerts in silence.
+    A block that cannot be decoded, or that names a member, kind or agency that does not exist, ends the process: only
+    the gate writes blocks, so the hub itself is broken, and passing over it would lose alerts in silence.
     """
 
     def __init__(self, names: Names, directory: Callable[[], Directory], signer: SigningKey) -> None:
@@ -58,9 +59,7 @@ class Route:
         if item["leave"]:
             value, signed = message.sign_record(registry.by_name("notice"), _leaving(item), self._signer)
             told = [*signed, *headers[1:]]
-            emits += [
-                Emit(self._names.feed(member, kind), key, value, told) for member in item["leave"]
-            ]
+            emits += [Emit(self._names.feed(member, kind), key, value, told) for member in item["leave"]]
         return emits
 
     def _receipts(self, block: Block, at: int) -> list[Emit]:

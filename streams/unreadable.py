@@ -1,4 +1,4 @@
-"""What is said about a stretch of a topic that could not be read: coordinates for the operator, a notice for the agency."""
+"""What is said about a stretch that could not be read: coordinates for the operator, a notice for the agency."""
 
 from __future__ import annotations
 

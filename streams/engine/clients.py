@@ -39,7 +39,7 @@ _ID_LENGTH = 32
 
 @dataclass(frozen=True)
 class Clients:
-    """Makes the clients of one worker. `slot` names the worker for good: a restart within the session gets its work back at once."""
+    """Makes the clients of one worker. `slot` names it for good: a quick restart gets its work back at once."""
 
     kafka: KafkaSettings
     group: str

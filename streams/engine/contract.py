@@ -54,9 +54,9 @@ class Put(NamedTuple):
 class Output:
     """What a stage answers to a batch.
 
-    `emits` may be sent again after a crash, so their readers must bear repeats. `commits` are the blocks of a stage whose
-    block is its commit record: they are sent in order, after every emit of the batch is acknowledged; when they are
-    acknowledged too, `puts` and the positions of the batch are stored.
+    `emits` may be sent again after a crash, so their readers must bear repeats. `commits` are the blocks of a stage
+    whose block is its commit record: they are sent in order, after every emit of the batch is acknowledged; when they
+    are acknowledged too, `puts` and the positions of the batch are stored.
     """
 
     emits: list[Emit] = field(default_factory=list)

@@ -2,8 +2,9 @@
 
 One `Effects` serves both runners. It has no thread and never flushes: whoever owns it pumps it.
 
-    submit(emits, commits, done)   emits leave at once; commits (blocks) when all emits of their own batch and the commits
-                                   of all batches before are out; done when everything is acknowledged, in order of batches
+    submit(emits, commits, done)   emits leave at once; commits (blocks) when all emits of their own batch are
+                                   acknowledged and the commits of all batches before are out; done when everything
+                                   is acknowledged, in order of batches
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ class FaustRunner:
             await self._end(app)
 
     async def _end(self, app: SafeApp) -> None:
-        """Stop Faust; blocks in flight are acknowledged meanwhile, so that their offsets are committed on the way out."""
+        """Stop Faust; blocks in flight are acknowledged meanwhile, so that their offsets are committed too."""
         ending = asyncio.create_task(app.stop())
         deadline = time.monotonic() + _STOP_SECONDS
         while not ending.done():
@@ -162,7 +162,7 @@ def settings(clients: Clients, folder: Path) -> dict[str, Any]:
         "datadir": folder,
         "processing_guarantee": "at_least_once",
         "store": "memory://",
-        "broker_session_timeout": limits.session,  # the default of 60 s is how long a killed worker's blocks stand still
+        "broker_session_timeout": limits.session,  # by default a killed worker's blocks stand still for 60 s
         "broker_heartbeat_interval": 1.0,
         "broker_request_timeout": 30.0,
         "broker_max_poll_interval": 120.0,
@@ -199,7 +199,7 @@ def _connection(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def forget_foreign(clients: Clients, topic: str, topic_id: str) -> None:
-    """Rule 5: committed offsets that name another id of the topic are set back to the beginning, before anybody reads by them."""
+    """Rule 5: set offsets that were committed under another id of the topic back, before anybody reads by them."""
     admin = clients.admin()
     asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(clients.group)])
     try:

@@ -21,7 +21,6 @@ from faust.types import TP
 
 from streams.engine.errors import Exit, die, where
 
-
 _REFUSED_SECONDS = 2.0
 
 

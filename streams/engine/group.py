@@ -1,7 +1,7 @@
 """A source by group: partitions and offsets by Kafka's group protocol, for stages that keep no state of their own.
 
-The topic's id travels in the metadata of each committed offset: a number of another topic id is worth nothing, so the topic is
-read from the beginning and the receivers' deduplication does its work.
+The topic's id travels in the metadata of each committed offset: a number of another topic id is worth nothing, so the
+topic is read from the beginning and the receivers' deduplication does its work.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PATIENCE = 15.0  # seconds, of calls that wait for the broker
 
 
 class GroupSource:
-    """Records of some topics, shared out by the group; offsets are committed once a second, after the acknowledgements."""
+    """Records of some topics, shared out by the group; offsets are committed after the acknowledgements."""
 
     def __init__(
         self,

@@ -66,7 +66,8 @@ class Inlets:
     def look(self, lanes: Mapping[str, Lane]) -> None:
         """Read what `lanes` (topic -> its lane, for the topics that are ours) says, and nothing else.
 
-        Topics that are not read yet are looked up every second, all of them every few seconds: one may have been made anew.
+        Topics that are not read yet are looked up every second, all of them every few seconds: one may have been made
+        anew.
         """
         self._drop(inlet for inlet in self._read if inlet.topic not in lanes)
         if self._lookup is not None and self._lookup.done():

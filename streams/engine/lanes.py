@@ -1,8 +1,8 @@
 """A source by lanes: owning partition p of the log of blocks is owning lane p, with its state and its agencies' inlets.
 
-Workers form one group on the log. Whoever is given a partition restores the lane off the loop, and reads its inlets when
-it is ready. What somebody else has written to the lane meanwhile (the clock; a worker that had lost the lane and did not know)
-is read and folded too.
+Workers form one group on the log. Whoever is given a partition restores the lane off the loop, and reads its inlets
+when it is ready. What somebody else has written to the lane meanwhile (the clock; a worker that had lost the lane and
+did not know) is read and folded too.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streams.engine.errors import Exit, Stop, where
 from streams.engine.inlets import Inlets
 from streams.engine.owned import Owned
 from streams.engine.restore import Range, Restorer, block, read
-from streams.engine.snapshot import SnapshotWriter
+from streams.engine.snapshot import DELIVERY_MS, SnapshotWriter
 from streams.engine.source import Share
 from streams.engine.store import Lane
 from streams.engine.store import Source as Place
@@ -78,7 +78,7 @@ class LaneSource:
         self._inlets = Inlets(clients.reader, ids, self._pool, clients.limits)
         # its own producer: the snapshot never stands before a block, and gives up sooner than the group's session ends
         self._snapshot = SnapshotWriter(
-            clients.producer(delivery_timeout_ms=5_000, request_timeout_ms=4_000, linger_ms=50),
+            clients.producer(delivery_timeout_ms=DELIVERY_MS, request_timeout_ms=4_000, linger_ms=50),
             topics.register,
             clients.limits,
         )

@@ -62,7 +62,7 @@ class LoopRunner:
         self._polled = clock()
 
     def run(self) -> None:
-        """Work until stopped, then finish what is in flight and leave. Raises `Stop` when the worker must end instead."""
+        """Work until stopped, finish what is in flight, leave. Raises `Stop` when the worker must end instead."""
         self._polled = self.clock()
         while not self.stopping():
             self.turn()

@@ -41,7 +41,7 @@ class Restorer:
     hot: int
 
     def restore(self, lane: int, stage: CommitStage, cancelled: threading.Event) -> Lane | None:
-        """The lane, folded up to the end that the log has now; None if cancelled. Raises `Stop` where that cannot be had."""
+        """The lane, folded up to the end that the log has now; None if cancelled. Raises `Stop` if it cannot be had."""
         begun = time.monotonic()
         ids = self.ids([self.log])
         if self.log not in ids:

@@ -1,9 +1,9 @@
-"""`register.v1`: a compacted snapshot of the register, for a machine that has nothing, and for alerts older than the log.
+"""`register.v1`: a compacted snapshot of the register, for a machine that has nothing, and for what the log forgot.
 
-Written off the critical path, a bounded amount a second, in sweeps. A sweep notes how far the lane has got (`next`, the
-positions of its sources), writes every entry that changed, and when all are acknowledged, closes with a *frontier*: everything
-that the log said below that offset is in the snapshot. Each entry says in the header `covers` up to which offset of the log it
-holds everything, and in the header `log` of which topic id.
+Written off the critical path, a bounded amount a second, in sweeps. A sweep notes how far the lane has got (`next`,
+the positions of its sources), writes every entry that changed, and when all are acknowledged, closes with a
+*frontier*: everything that the log said below that offset is in the snapshot. Each entry says in the header `covers`
+up to which offset of the log it holds everything, and in the header `log` of which topic id.
 
 A machine that has nothing takes the entries and the last frontier, then folds the log from the frontier on. An entry
 written after it is ahead: blocks below its `covers` are in it already and change it no more.
@@ -33,7 +33,7 @@ COVERS, LOG = "covers", "log"
 _OFFSET = struct.Struct(">q")
 
 DELIVERY_MS = 5_000
-"""Shorter than the group's session: what a worker that stood still had queued is dropped by its client, not sent late."""
+"""Shorter than the group's session: what a worker that stood still had queued is dropped, not sent late."""
 
 
 class Snapshot(NamedTuple):

@@ -11,7 +11,7 @@ from streams.engine.store import Source as Place
 
 
 class Share(NamedTuple):
-    """What one lane gets of a batch: changes of state, and how far its sources are dealt with once the batch is done."""
+    """What one lane gets of a batch: changes of state, and how far its sources are dealt with once it is done."""
 
     lane: int
     puts: list[tuple[bytes, bytes]]

@@ -17,9 +17,11 @@ from streams.engine.contract import CommitStage
 VERSION = 1
 SCHEMA = """
 create table lane(one integer primary key check (one = 1), log text not null, next integer not null);
-create table entries(key blob primary key, value blob not null, floor integer not null, dirty integer not null) without rowid;
+create table entries(
+    key blob primary key, value blob not null, floor integer not null, dirty integer not null) without rowid;
 create index dirty on entries(dirty) where dirty = 1;
-create table sources(topic text, part integer, id text not null, next integer not null, primary key(topic, part)) without rowid;
+create table sources(
+    topic text, part integer, id text not null, next integer not null, primary key(topic, part)) without rowid;
 """
 
 
@@ -189,7 +191,8 @@ class Lane(Mapping[bytes, bytes]):
                 puts,
             )
             self.db.executemany(
-                "insert into sources(topic, part, id, next) values(?, ?, ?, ?) on conflict do update set id = excluded.id, next = excluded.next",
+                "insert into sources(topic, part, id, next) values(?, ?, ?, ?)"
+                " on conflict do update set id = excluded.id, next = excluded.next",
                 rows,
             )
             self.db.execute("update lane set next = max(next, ?)", (next_,))

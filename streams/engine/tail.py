@@ -1,4 +1,4 @@
-"""Which offsets of a lane's log are ours, and which somebody else wrote: the clock, or a worker that had lost the lane."""
+"""Which offsets of a lane's log are ours, and which are the clock's, or a worker's that had lost the lane."""
 
 from __future__ import annotations
 

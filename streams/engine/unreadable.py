@@ -1,8 +1,9 @@
 """Batches of a stranger that no careful client will read: found, measured and stepped past.
 
-A zstd batch of 15 KB may inflate to 500 MB. librdkafka refuses it, again and again at the same offset, for ever. Kafka gives
-the whole batch for any offset inside it, and the client says where it begins but not where it ends; so its end is bisected:
-the first offset that gives something else. Good messages behind it arrive, and the high watermark bounds the search.
+A zstd batch of 15 KB may inflate to 500 MB. librdkafka refuses it, again and again at the same offset, for ever.
+Kafka gives the whole batch for any offset inside it, and the client says where it begins but not where it ends; so
+its end is bisected: the first offset that gives something else. Good messages behind it arrive, and the high
+watermark bounds the search.
 """
 
 from __future__ import annotations
@@ -22,7 +23,10 @@ MISPLACED = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_R
 
 
 class Unreadable(NamedTuple):
-    """Offsets `first` to `last` of a source cannot be read: a batch that is refused, or a part of the log that is gone."""
+    """Offsets `first` to `last` of a source cannot be read: a batch that is refused, or a part of the log that is gone.
+
+    With `last` below `first` it is empty: the position was wrong, and nothing is missing.
+    """
 
     topic: str
     topic_id: str
@@ -40,7 +44,8 @@ class Unreadable(NamedTuple):
 def measure(reads: Callable[[int], int | None], base: int, high: int) -> int:
     """The first offset behind the unreadable batch that begins at `base`, at most `high`.
 
-    `reads(offset)` gives the base of the unreadable batch that holds `offset`, or None if it can be read (or is the end).
+    `reads(offset)` gives the base of the unreadable batch that holds `offset`, or None if it can be read (or is the
+    end).
     """
     inside, beyond = base, high
     while beyond - inside > 1:
@@ -53,7 +58,7 @@ def measure(reads: Callable[[int], int | None], base: int, high: int) -> int:
 
 
 def probe(consumer: Consumer, topic: str, topic_id: str, partition: int, offset: int, *, poison: bool) -> Unreadable:
-    """Find out how far the trouble at `offset` goes. Blocks for some round trips: not for the loop. Closes the consumer."""
+    """Find out how far the trouble at `offset` goes. Waits for the broker: not for the loop. Closes the consumer."""
     try:
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=10.0)
         if not poison:

@@ -1,8 +1,8 @@
 """A small stage whose block is its commit record, for tests of the engine.
 
-An alert here is a value `key:version`. The stage admits version n + 1 of a key; what it has admitted it passes over in
-silence; the rest it refuses by an emit. A block is JSON; its positions are those of the contract. The state of a key is its
-version and the readers that any version went to, those of a dead worker's late block included.
+An alert here is a value `key:version`. The stage admits version n + 1 of a key; what it has admitted it passes over
+in silence; the rest it refuses by an emit. A block is JSON; its positions are those of the contract. The state of a
+key is its version and the readers that any version went to, those of a dead worker's late block included.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A worker of the engine in a process of its own, for tests that kill it: `python -m tests.support.engine_worker JSON`."""
+"""A worker of the engine as a process, for tests that kill it: `python -m tests.support.engine_worker JSON`."""
 
 from __future__ import annotations
 

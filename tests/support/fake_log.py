@@ -61,7 +61,7 @@ class Queued(NamedTuple):
 
 @dataclass
 class FakeProducer:
-    """Queues; `land` brings messages into the log in order, `poll` reports what has landed, unless `eager` does both."""
+    """Queues; `land` brings messages into the log in order, `poll` reports what has landed; `eager` does both."""
 
     log: Log
     eager: bool = False
