@@ -51,6 +51,7 @@ class Draft:
     file: str = ""
     fixed_id: bool = False  # the author chose the alert id, so a second publishing is the same alert
     import_key: str = ""
+    content: str = ""  # SHA-256 of what it says, once it was asked for
     faults: list[Fault] = field(default_factory=list)
 
     @property

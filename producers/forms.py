@@ -11,16 +11,13 @@ record has one main field (`names: [Ivan Petrov]`). Pure: the time is an argumen
 from __future__ import annotations
 
 import difflib
-import functools
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from producers import scalars
+from producers import scalars, shapes
 from producers.faults import Fault
 from producers.nodes import Node
-from schemas import registry
 
 Record = dict[str, Any]
 
@@ -48,8 +45,8 @@ _ALSO_CALLED = {
 }
 # Filled when the message is sealed; an author who writes them means something else.
 _NOT_THE_AUTHORS = {
-    "header.hub_digest": "it is computed when the message is signed",
-    "header.tokens": "blind tokens are not in use yet",
+    "hub_digest": "it is computed when the message is signed",
+    "tokens": "blind tokens are not in use yet",
 }
 
 
@@ -86,88 +83,44 @@ class Form:
         return Place(found.line, f"{found.shown}{rest}".removeprefix(".").removeprefix("header."), exact)
 
 
-@functools.cache
-def definition(kind: str) -> dict[str, Any]:
-    """The Avro definition of a kind's record, with its logical types (they say what is a time)."""
-    return dict(json.loads(registry.by_name(kind).text))
-
-
-@functools.cache
-def named_types(kind: str) -> Mapping[str, Any]:
-    """The record and enum types of a kind, by name."""
-    found: dict[str, Any] = {}
-
-    def visit(shape: Any) -> None:
-        if isinstance(shape, list):
-            for branch in shape:
-                visit(branch)
-        elif isinstance(shape, dict):
-            if "name" in shape and shape["type"] in ("record", "enum"):
-                found[shape["name"]] = shape
-            for part in (shape.get("items"), *(member["type"] for member in shape.get("fields", []))):
-                visit(part)
-
-    visit(definition(kind))
-    return found
-
-
-def fields_of(shape: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a record type: name to type."""
-    return {member["name"]: member["type"] for member in shape["fields"]}
-
-
-def header_fields(kind: str) -> dict[str, Any]:
-    """The fields of AlertHeader: name to type."""
-    return fields_of(named_types(kind)["AlertHeader"])
-
-
 def convert(kind: str, fields: Mapping[str, Node], form: Form, line: int) -> Record:
     """The record of `kind` written in `fields`; faults and places go into `form`. Wrong fields come out empty."""
-    shape = definition(kind)
-    header = dict(fields["header"].value) if "header" in fields and isinstance(fields["header"].value, dict) else {}
-    under = set(header)
-    names = header_fields(kind)
-    for name, node in fields.items():
-        if name in names:
-            if name in header:
-                form.fault(
-                    Place(node.line, name, node.shown),
-                    "FORM_FIELD_TWICE",
-                    "it also stands under `header:`; keep one of the two",
-                )
-            header[name] = node
-    body = {name: node for name, node in fields.items() if name not in names and name != "header"}
-    if "header" in fields and not isinstance(fields["header"].value, dict | None):
-        form.fault(
-            Place(fields["header"].line, "header", fields["header"].shown),
-            "FORM_NOT_A_GROUP",
-            "the header is a group of fields",
-        )
-    converter = _Converter(kind, form)
+    names = shapes.header_fields(kind)
     form.places[""] = Place(line, "", "")
-    for path, why in _NOT_THE_AUTHORS.items():
-        stray = header.pop(path.removeprefix("header."), None)
-        if stray is not None and stray.value not in (None, []):
-            form.fault(
-                Place(stray.line, path.removeprefix("header."), stray.shown),
-                "FORM_NOT_THE_AUTHORS",
-                f"leave it out: {why}",
-            )
-    record: Record = {
-        "header": converter.group(
-            named_types(kind)["AlertHeader"], header, "header", lambda name: f"header.{name}" if name in under else name
-        )
-    }
-    rest = {**shape, "fields": [member for member in shape["fields"] if member["name"] != "header"]}
-    record.update(converter.group(rest, body, "", lambda name: name, also=names))
-    return record
+    nested = _nested_header(fields.get("header", Node(None)), form)
+    header = _header(nested, {name: node for name, node in fields.items() if name in names}, form)
+    body = {name: node for name, node in fields.items() if name not in names and name != "header"}
+    converter = _Converter(kind, form)
+    shape = shapes.named_types(kind)[shapes.HEADER]
+    made = converter.group(shape, header, "header", lambda name: f"header.{name}" if name in nested else name)
+    return {"header": made, **converter.group(shapes.body(kind), body, "", str, also=names)}
+
+
+def _nested_header(node: Node, form: Form) -> dict[str, Node]:
+    """What is written under `header:`."""
+    if not isinstance(node.value, dict | None):
+        form.fault(Place(node.line, "header", node.shown), "FORM_NOT_A_GROUP", "the header is a group of fields")
+    return dict(node.value) if isinstance(node.value, dict) else {}
+
+
+def _header(nested: Mapping[str, Node], flat: Mapping[str, Node], form: Form) -> dict[str, Node]:
+    """The header's fields from both places, without those that are not the author's to write."""
+    for name in nested.keys() & flat.keys():
+        place = Place(flat[name].line, name, flat[name].shown)
+        form.fault(place, "FORM_FIELD_TWICE", "it also stands under `header:`; keep one of the two")
+    header = {**nested, **flat}
+    for name, why in _NOT_THE_AUTHORS.items():
+        stray = header.pop(name, Node(None))
+        if stray.value not in (None, []):
+            form.fault(Place(stray.line, name, stray.shown), "FORM_NOT_THE_AUTHORS", f"leave it out: {why}")
+    return header
 
 
 class _Converter:
     """Walks type and nodes together."""
 
     def __init__(self, kind: str, form: Form) -> None:
-        self._types = named_types(kind)
+        self._types = shapes.named_types(kind)
         self._form = form
 
     def group(
@@ -179,7 +132,7 @@ class _Converter:
         also: Mapping[str, Any] | None = None,
     ) -> Record:
         """A record from its fields; unknown names are faults with the nearest known one."""
-        known = fields_of(shape)
+        known = shapes.fields_of(shape)
         for name in fields.keys() - known.keys():
             node = fields[name]
             near = difflib.get_close_matches(name, [*known, *(also or ())], n=1)
@@ -215,7 +168,7 @@ class _Converter:
             node = Node({main: node}, node.line)
         fields = node.value if isinstance(node.value, dict) else {}
         if not isinstance(node.value, dict | None):
-            self._form.fault(place, "FORM_NOT_A_GROUP", f"write a group of fields: {', '.join(fields_of(kind))}")
+            self._form.fault(place, "FORM_NOT_A_GROUP", f"write a group of fields: {', '.join(shapes.fields_of(kind))}")
         return self.group(kind, fields, path, lambda name: f"{place.shown}.{name}")
 
     def _list(self, item: Any, node: Node, path: str, spot: tuple[str, str]) -> list[Any]:

@@ -203,7 +203,7 @@ class Outbox:
             "select alert_id, version, number, ?3 from messages "
             "where content = ?1 and outcome is not 'REFUSED' "
             "union all select alert_id, version, number, ?4 from messages "
-            "where national_ref = ?2 and ?2 <> '' and content <> ?1 and outcome is not 'REFUSED' limit 20",
+            "where national_ref = ?2 and national_ref <> '' and content <> ?1 and outcome is not 'REFUSED' limit 20",
             (content_of(draft), draft.header["national_ref"], SAME_CONTENT, SAME_REFERENCE),
         )
         return [Alike(*cast("tuple[str, int, int, str]", row)) for row in same]
@@ -300,10 +300,12 @@ def too_large(size: int) -> Fault:
 
 
 def content_of(draft: Draft) -> str:
-    """SHA-256 of what a draft says and to whom."""
-    body = codec.encode(registry.by_name(draft.kind), content_digest_input(draft.record))
-    audience = f"{draft.audience['mode']}:{','.join(draft.audience['members'])}"
-    return hashlib.sha256(body + audience.encode()).hexdigest()
+    """SHA-256 of what a draft says and to whom; made once, so a draft is not to be changed after."""
+    if not draft.content:
+        body = codec.encode(registry.by_name(draft.kind), content_digest_input(draft.record))
+        audience = f"{draft.audience['mode']}:{','.join(draft.audience['members'])}"
+        draft.content = hashlib.sha256(body + audience.encode()).hexdigest()
+    return draft.content
 
 
 def _same(draft: Draft, kind: str, value: bytes, hub: bytes) -> bool:

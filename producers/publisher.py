@@ -22,7 +22,7 @@ from typing import Any, Self
 from manara import keys, metrics
 from manara.errors import BrokerError, InUseError
 from manara.settings import Settings
-from producers import checking, forms, standing
+from producers import checking, shapes, standing
 from producers.composing import Author, Draft, compose
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
 from producers.faults import Fault
@@ -187,8 +187,8 @@ def is_record(kind: str, alert: Alert) -> bool:
     if kind not in ALERT_KINDS or not isinstance(header, Mapping):
         return False
     complete = (
-        alert.keys() == forms.fields_of(forms.definition(kind)).keys()
-        and header.keys() == forms.header_fields(kind).keys()
+        alert.keys() == shapes.fields_of(shapes.definition(kind)).keys()
+        and header.keys() == shapes.header_fields(kind).keys()
     )
     return complete and isinstance(header["sent_at"], int)
 

@@ -21,6 +21,7 @@ _COUNTRY_FIELDS: Final = {"country", "nationalities"}
 _DATE_FIELDS: Final = {"date", "birth_date", "decided_on", "valid_until", "arrives", "departs", "start", "end"}
 _UPPER_FIELDS: Final = {"currency", "member", "code"}
 _END_OF_DAY: Final = {"expires_at"}  # who writes "until the 31st" means that the 31st still counts
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _PARTIAL = re.compile(r"(\d{4})(?:-(\d{2})(?:-(\d{2}))?)?")
 _FROM_NOW = re.compile(r"\+(\d{1,5}) ?([dhm])")
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60}
@@ -65,7 +66,7 @@ def read(kind: str, text: str, spot: tuple[str, str], now: int) -> Any:
             return _number(text)
         case "boolean":
             return _truth(text)
-    if any(0xD800 <= ord(character) <= 0xDFFF for character in text):  # noqa: PLR2004 - the surrogates of UTF-16
+    if _SURROGATE.search(text):
         raise ScalarError("FORM_NOT_TEXT", "half a character (a lone surrogate) is no text: save the file as UTF-8")
     if name in _COUNTRY_FIELDS:
         return country(text)

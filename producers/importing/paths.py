@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Mapping
 from typing import Any
 
-from producers import forms
+from producers import shapes
 from producers.nodes import Node
 
 Steps = tuple[str | int, ...]
@@ -32,8 +31,8 @@ def parse_path(path: str) -> Steps:
 
 def what_is_wrong(kind: str, steps: Steps) -> str:
     """What is wrong with a path in an alert of this kind, or ""."""
-    types: Mapping[str, Any] = forms.named_types(kind)
-    shape: Any = {"type": "record", "fields": [*forms.definition(kind)["fields"], *types["AlertHeader"]["fields"]]}
+    types = shapes.named_types(kind)
+    shape: Any = shapes.flat(kind)
     if not steps:
         return "write a field's path as in names[0].full"
     for step in steps:
@@ -46,7 +45,7 @@ def what_is_wrong(kind: str, steps: Steps) -> str:
             continue
         if container == "array":
             return f"this field is a list: write [0] before .{step}"
-        known = forms.fields_of(shape) if container == "record" else {}
+        known = shapes.fields_of(shape) if container == "record" else {}
         if step not in known:
             near = difflib.get_close_matches(step, list(known), n=1)
             return f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known) or 'nothing further'}"

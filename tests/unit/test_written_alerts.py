@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producers import checking, forms, reading
+from producers import checking, reading, shapes
 from producers.commands.templates import template
 from producers.composing import Author, Draft, compose
 from producers.errors import AuthorError, FaultyError
@@ -186,7 +186,7 @@ def test_what_the_author_leaves_out_is_filled() -> None:
 def test_header_fields_stand_at_the_top_or_under_header_but_not_twice() -> None:
     """The same record either way."""
     flat = wanted()
-    names = forms.header_fields("person").keys()
+    names = shapes.header_fields("person").keys()
     nested = {
         "header": {k: v for k, v in flat.items() if k in names},
         **{k: v for k, v in flat.items() if k not in names},
@@ -201,9 +201,9 @@ def test_header_fields_stand_at_the_top_or_under_header_but_not_twice() -> None:
 @pytest.mark.parametrize("kind", ALERT_KINDS)
 def test_no_field_of_a_record_has_the_name_of_a_header_field(kind: str) -> None:
     """Else the flat form would be ambiguous; a later schema must not break it."""
-    body = forms.fields_of(forms.definition(kind)).keys() - {"header"}
-    assert not body & forms.header_fields(kind).keys()
-    assert not {"kind", "audience"} & (body | forms.header_fields(kind).keys())
+    body = shapes.fields_of(shapes.definition(kind)).keys() - {"header"}
+    assert not body & shapes.header_fields(kind).keys()
+    assert not {"kind", "audience"} & (body | shapes.header_fields(kind).keys())
 
 
 def test_a_country_code_is_never_a_truth_value_and_a_code_keeps_its_zeros() -> None:
@@ -291,7 +291,7 @@ def test_no_text_makes_the_readers_fall_over(text: str) -> None:
             pass
 
 
-@given(st.dictionaries(st.sampled_from([*forms.header_fields("person"), "names", "births", "sex"]), json_values))
+@given(st.dictionaries(st.sampled_from([*shapes.header_fields("person"), "names", "births", "sex"]), json_values))
 def test_no_mapping_makes_the_form_fall_over_and_what_has_no_fault_encodes(value: dict[str, object]) -> None:
     """The record always has the schema's shape."""
     found = compose(from_python({"kind": "person", "audience": "ALL", **value}), AUTHOR, NOW, lambda: NEW_ID)
