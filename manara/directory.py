@@ -17,7 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from manara import metrics
 from manara.directory_file import DirectoryDraft, dump_yaml, load_yaml
 from manara.errors import BrokerError, Cause, DirectoryError, InputError
-from manara.kafka import Problem, consumer, is_noise, producer, reach, words
+from manara.kafka import Problem, check_topic, consumer, is_noise, producer, reach, words
 from manara.settings import Settings
 from schemas import codec
 from schemas import directory as rules
@@ -109,7 +109,9 @@ class DirectoryReader:
         """The offset after the last snapshot; -1 while the cluster does not say."""
         try:
             return int(self._consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=0.5)[1])
-        except KafkaException:
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError._UNKNOWN_PARTITION:  # noqa: SLF001
+                check_topic(self._consumer, self._kafka, self._topic)
             return -1
 
     def _take(self, message: Message | None) -> None:

@@ -145,11 +145,31 @@ def reach(client: Producer | Consumer | AdminClient, problem: Problem, timeout: 
         else:
             problem.clear()
             return
-        if not isinstance(client, Consumer):
-            client.poll(0)
+        _serve(client)
         problem.raise_if_fatal()
         if time.monotonic() >= deadline:
             raise problem.after(timeout)
+
+
+def check_topic(
+    client: Producer | Consumer | AdminClient, kafka: KafkaSettings, topic: str, timeout: float = 5.0
+) -> None:
+    """Raise the `BrokerError` that says why a topic cannot be used; return when it can be seen.
+
+    A reader that assigns a topic without a right to it hears nothing at all, so whoever waits for one asks here.
+    """
+    try:
+        found = client.list_topics(topic, timeout=timeout).topics[topic].error
+    except KafkaException as error:
+        raise words(error.args[0], kafka, what=topic) from error
+    if found is not None:
+        raise words(found, kafka, what=topic)
+
+
+def _serve(client: Producer | Consumer | AdminClient) -> None:
+    """Let the client call its `error_cb`. A consumer that has partitions is left alone: its `poll` takes a message."""
+    if not isinstance(client, Consumer) or not client.assignment():
+        client.poll(0)
 
 
 def is_noise(error: KafkaError) -> bool:
@@ -257,7 +277,11 @@ _TABLE: dict[int, tuple[Cause, str, str]] = {
         "The broker at {at} shows a certificate that we do not trust.",
         "Set kafka.ca (MANARA_KAFKA__CA) to the PEM file of the authority that signed it, and use its name.",
     ),
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: (Cause.RIGHTS, "{who} has no right to the topic {what}.", _RIGHTS),
+    KafkaError.TOPIC_AUTHORIZATION_FAILED: (
+        Cause.RIGHTS,
+        "{who} has no right to the topic {what}, or it does not exist.",
+        _RIGHTS,
+    ),
     KafkaError.GROUP_AUTHORIZATION_FAILED: (Cause.RIGHTS, "{who} has no right to the consumer group {what}.", _RIGHTS),
     KafkaError.CLUSTER_AUTHORIZATION_FAILED: (
         Cause.RIGHTS,
