@@ -24,6 +24,7 @@ MAX_ERRORS = 20
 """Violated rules that one verdict names; the author's own check names all of them."""
 _MAX_PATH = 200
 
+_ERROR = _MAX_PATH + 50  # bytes of a violated rule, at most
 _FIXED = 320  # bytes of a verdict beside remedy and errors, at most
 
 
@@ -113,7 +114,7 @@ def _parts(verdicts: Sequence[Verdict]) -> Iterator[list[Verdict]]:
     part: list[Verdict] = []
     size = 0
     for verdict in verdicts:
-        length = _FIXED + len(verdict["remedy"]) + sum(_MAX_PATH + len(error["rule"]) for error in verdict["errors"])
+        length = _FIXED + len(verdict["remedy"]) + _ERROR * len(verdict["errors"])
         if part and (len(part) == MAX_VERDICTS or size + length > MAX_BYTES):
             yield part
             part, size = [], 0
