@@ -38,6 +38,7 @@ class Listener:
         self._directory = directory
         self._held: list[Message] = []
         self._held_since = 0.0
+        self.taken = 0
         self.log = structlog.get_logger()
 
     def assign(self, topic_id: str, timeout: float) -> None:
@@ -105,6 +106,7 @@ class Listener:
             self._held = []
         if spots:
             self._ledger.take(said, spots)
+            self.taken += len(said)
         return bool(spots)
 
     def _hold(self) -> bool:

@@ -101,10 +101,14 @@ class Relay:
             raise
         return moved or heard
 
-    @property
-    def flying(self) -> int:
-        """Messages sent and not confirmed."""
-        return self._line.sender.flying if self._line else 0
+    def take_counts(self) -> tuple[int, int]:
+        """How many messages were confirmed, and how many status records were taken in, since this was last asked."""
+        line = self._line
+        if line is None:
+            return 0, 0
+        counts = line.sender.sent, line.listener.taken
+        line.sender.sent = line.listener.taken = 0
+        return counts
 
     def hang_up(self, grace: float) -> None:
         """Drop the clients, after up to `grace` seconds for what is in flight."""
@@ -200,7 +204,7 @@ def run(context: Context) -> int:
             pause = FIRST_PAUSE
             context.health.progress()
             if time.monotonic() - shown > GAUGE_SECONDS:
-                gauge(outbox)
+                show(relay, outbox)
                 shown = time.monotonic()
     finally:
         relay.close()
@@ -208,9 +212,14 @@ def run(context: Context) -> int:
     return 0
 
 
-def gauge(outbox: Outbox) -> None:
-    """Show how much waits, and since when."""
-    waiting, _ = outbox.waiting()
+def show(relay: Relay, outbox: Outbox) -> None:
+    """Metrics of what waits, and one line in the log where something has moved."""
+    waiting, damaged = outbox.waiting()
+    sent, taken = relay.take_counts()
+    if sent or taken:
+        structlog.get_logger().info("Outbox carried", sent=sent, taken=taken, waiting=waiting, damaged=damaged)
+    metrics.records.labels(stage="relay").inc(taken)
+    metrics.last_progress.labels(stage="relay").set_to_current_time()
     oldest = outbox.oldest_waiting()
     metrics.spool_waiting.labels(spool="outbox").set(waiting)
     metrics.spool_oldest.labels(spool="outbox").set(0 if oldest is None else max(0.0, (now_micros() - oldest) / 1e6))

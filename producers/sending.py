@@ -50,6 +50,7 @@ class Sender:
         self._reports: list[tuple[int, int, KafkaError | None, int]] = []
         self._high = {LIVE: -1, BULK: -1}
         self.suspicious = False
+        self.sent = 0
         self.progress_at = time.monotonic()
 
     @property
@@ -111,6 +112,7 @@ class Sender:
         if good:
             self._outbox.acknowledge([Ack(number, offset) for _, number, _, offset in good], topic_id, self._clock())
             self.progress_at = time.monotonic()
+            self.sent += len(good)
         for partition, number, _, offset in good:
             self._lanes[partition].flying.discard(number)
             # offsets of one topic only grow: one that does not means that the topic was made anew behind our back

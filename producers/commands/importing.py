@@ -33,7 +33,7 @@ def import_(  # noqa: PLR0913 - a command has as many options as its users need
     ctx: typer.Context,
     file: Annotated[Path, typer.Argument(help="The table: .csv, .tsv, .txt, .ndjson, .jsonl or .xlsx.")],
     *,
-    map_file: Annotated[Path, typer.Option("--map", help="How its columns become the fields of an alert (YAML).")],
+    map_file: Annotated[Path, typer.Option("--map", help="From columns to alerts; `manara new map` writes one.")],
     kind: Annotated[str, typer.Option(help="person, route or transfer; the mapping may say it too.")] = "",
     send: Annotated[bool, typer.Option("--send", help="Put the good rows into the outbox.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Beside the single alerts, not on the bulk partition.")] = False,

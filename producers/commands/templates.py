@@ -13,14 +13,18 @@ from manara.console import err
 from producers.errors import AuthorError
 from schemas.registry import ALERT_KINDS
 
+MAP = "map"
+
 
 def new(
-    kind: Annotated[str, typer.Argument(help=f"What the alert is about: {', '.join(ALERT_KINDS)}.")],
+    kind: Annotated[
+        str, typer.Argument(help=f"{', '.join(ALERT_KINDS)}: an alert; {MAP}: how a table's columns become alerts.")
+    ],
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A new file to write to; standard output without it.")
     ] = None,
 ) -> None:
-    """Write a commented template of an alert. Fill it in, then `manara check` it. Example:
+    """Write a commented template: of an alert, to be filled in and checked, or of a mapping for `manara import`.
 
     manara new person > wanted.yaml
     """
@@ -31,13 +35,15 @@ def new(
     if output.exists():
         raise AuthorError(f"{output} exists already.", "Name another file: what is in there may be somebody's work.")
     output.write_text(text, "utf-8")
-    err().print(f"{output} written. Fill it in, then: manara check {output}", markup=False)
+    then = "manara import TABLE --map" if kind == MAP else "manara check"
+    err().print(f"{output} written. Fill it in, then: {then} {output}", markup=False)
 
 
 def template(kind: str) -> str:
-    """The template of a kind. AuthorError for an unknown one."""
-    if kind not in ALERT_KINDS:
-        near = difflib.get_close_matches(kind, ALERT_KINDS, n=1)
+    """The template of a kind, or that of a mapping. AuthorError for an unknown one."""
+    known = (*ALERT_KINDS, MAP)
+    if kind not in known:
+        near = difflib.get_close_matches(kind, known, n=1)
         start = f"Did you mean {near[0]}? " if near else ""
-        raise AuthorError(f"There is no kind of alert called {kind!r}.", f"{start}Known: {', '.join(ALERT_KINDS)}.")
+        raise AuthorError(f"There is no kind of alert called {kind!r}.", f"{start}Known: {', '.join(known)}.")
     return (resources.files("producers") / "templates" / f"{kind}.yaml").read_text("utf-8")

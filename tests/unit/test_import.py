@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from producers import reading
+from producers.commands.templates import template
 from producers.composing import Author, Draft
 from producers.errors import AuthorError, FaultyError
 from producers.importing import encodings, tables
@@ -399,6 +400,23 @@ def test_a_rows_key_does_not_depend_on_the_order_of_columns(cells: list[dict[str
         assert tables.canonical(tables.Row(1, nodes)) == tables.canonical(
             tables.Row(9, {**turned, "z": from_python("")})
         )
+
+
+def test_the_template_of_a_mapping_reads_a_table(tmp_path: Path) -> None:
+    """A row with every column comes out whole."""
+    (node,) = reading.yaml_documents(template("map"))
+    mapping = read_map(node)
+    row = {
+        "ref": "1", "decision": "D-1", "decided": "01.10.2026", "remark": "x", "name": "A B", "native_name": "Б",
+        "aliases": "C; D", "born": "05.1984", "sex": "f", "nationality": "Morocco, AZ", "passport": "P1",
+        "seen": "Baku|AZ|2026-10 > Tbilisi|GE", "row": "1", "clerk": "x",
+    }  # fmt: skip
+    job, (found,) = run(written(tmp_path / "p.csv", [list(row), list(row.values())]), mapping)
+    assert isinstance(found, Draft), found
+    assert [name["full"] for name in found.record["names"]] == ["A B", "Б", "C", "D"]
+    assert (found.record["births"][0]["date"], found.record["nationalities"]) == ("1984-05", ["MA", "AZ"])
+    assert [seen["place"] for seen in found.record["last_seen"]] == ["Baku", "Tbilisi"]
+    assert mapping.unused(job.table.columns) == []
 
 
 def test_the_example_in_the_documentation_of_mappings_is_a_mapping() -> None:
