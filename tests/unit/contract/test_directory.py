@@ -64,6 +64,14 @@ def signed_as(name: str) -> CertifiedKey:
     return {"entry": body, "certificate": signature.sign(by_name(name), body, AZ_ROOT)}
 
 
+def under_another_kid() -> CertifiedKey:
+    """An entry that the root signed, in a certificate that names another key."""
+    schema, body = by_name("key"), codec.encode(by_name("key"), samples.entry(samples.AGENCY, "AZ"))
+    protected = signature.protected_map(KID, schema.context, schema.id, schema.sha256)
+    made = signature.sign_structure(signature.structure(protected, body), AZ_ROOT)
+    return {"entry": body, "certificate": signature.assemble(protected, made)}
+
+
 def padded() -> CertifiedKey:
     """An entry that is not the canonical encoding, though signed."""
     body = codec.encode(by_name("key"), samples.entry(samples.AGENCY, "AZ")) + b"\x00"
@@ -85,6 +93,7 @@ REFUSED: dict[str, CertifiedKey] = {
     "changed after signing": with_byte_changed(GOOD),
     "signed as an alert": signed_as("person"),
     "signed as a receipt": signed_as("receipt"),
+    "a certificate that names another key": under_another_kid(),
     "not canonical": padded(),
     "garbage": {"entry": b"\xff" * 40, "certificate": GOOD["certificate"]},
     "no certificate": {"entry": GOOD["entry"], "certificate": b""},
@@ -153,6 +162,9 @@ def test_an_older_entry_does_not_undo_a_newer_one() -> None:
     known, refused = read(GOOD, previous=previous)
     assert known.keys[KID] == previous.keys[KID]
     assert len(refused) == 1
+    rewritten = certified(samples.AGENCY, "AZ", "root AZ", sequence=2)
+    known, refused = read(rewritten, previous=previous)
+    assert (known.keys[KID], len(refused)) == (previous.keys[KID], 1)
     again, refused = read(newer, previous=previous)
     assert (again.keys, refused) == (previous.keys, ())
 
