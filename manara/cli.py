@@ -49,8 +49,8 @@ COMMANDS: Final[dict[str, Entry]] = {
     "demo": Entry(
         ("manara.demo.commands",), "A whole network on this machine, from agencies to databases.", TRY, "all"
     ),
-    "up": Entry(("manara.demo.commands",), "Start that network and keep it running.", TRY, "all"),
-    "down": Entry(("manara.demo.commands",), "Stop what `up` left running.", TRY, "all"),
+    "up": Entry(("manara.deployment.commands",), "Start that network and keep it running.", TRY, "all"),
+    "down": Entry(("manara.deployment.commands",), "Stop what `up` left running.", TRY, "all"),
     "doctor": Entry(("manara.commands.doctor",), "Say what is wrong here, and what to do about it.", TRY),
     "new": Entry((_PRODUCERS,), "Write a commented template of an alert.", AGENCY, "agency"),
     "check": Entry((_PRODUCERS,), "Check alert files: every error at once.", AGENCY, "agency"),

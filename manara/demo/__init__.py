@@ -1,1 +1,1 @@
-"""The demo: six states on real servers, from the agencies' files to the national databases, and a report that can fail."""
+"""The demo: six states on real servers, from agencies' files to national databases, and a report that can fail."""

@@ -10,8 +10,11 @@ from manara.demo.expectations import Delivery
 from manara.demo.report import Found
 
 ALERTS = """
-    SELECT agency, national_ref, kind, extract(epoch FROM stored_at - sent_at)::double precision FROM alerts
+    SELECT agency, national_ref, kind, alert_id,
+           (extract(epoch FROM pg_xact_commit_timestamp(xmin)) * 1000000)::bigint
+    FROM alerts
 """
+"""With the time at which the server committed the row, which is later than any time that the row could hold itself."""
 EFFECTS = "SELECT agency, alert_id, version, count(*) FROM effects GROUP BY 1, 2, 3"
 COUNT = "SELECT count(*) FROM alerts"
 
@@ -21,9 +24,9 @@ def read_all(addresses: Mapping[str, str]) -> Found:
     found = Found()
     for member, address in addresses.items():
         with psycopg.connect(address) as connection:
-            for agency, ref, kind, seconds in connection.execute(ALERTS).fetchall():
+            for agency, ref, kind, alert_id, committed in connection.execute(ALERTS).fetchall():
                 found.deliveries[Delivery(agency, ref, kind, member)] += 1
-                found.seconds.append(seconds)
+                found.committed.append((agency, alert_id, committed))
             for agency, alert_id, version, count in connection.execute(EFFECTS).fetchall():
                 found.effects[member, agency, alert_id, version] = count
     return found

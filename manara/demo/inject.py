@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-import uuid
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Message as KafkaMessage
 
 from manara import keys
 from manara.demo.misbehaviour import AGENCY, VICTIM, Keys, Message, Misbehaviour
 from manara.deployment.home import Home, settings_file
-from manara.deployment.network import Network
 from manara.deployment.parties import Issuer
 from manara.directory_file import DirectoryDraft
 from manara.errors import ManaraError
 from manara.kafka import Problem, producer
 from manara.settings import Settings
+from schemas.identifiers import RANDOM_BYTES, uuid7
 from schemas.models import CertifiedKey
 from schemas.signature import SigningKey
 from schemas.topics import LIVE, Names
@@ -53,50 +53,62 @@ def expected_refusals() -> Counter[str]:
     return Counter(str(message.reason) for message in made.messages() if message.reason)
 
 
-def run(network: Network) -> Result:
-    """Send everything and wait for the broker's answers. `ManaraError` where it took fewer than it should."""
-    home, result = network.home, Result()
-    settings = Settings.load(settings_file(home.agency(AGENCY)))
-    client = producer(settings.kafka, problem=Problem(settings.kafka), enable_idempotence=False)
-    messages = list(Misbehaviour(_keys(home), time.time_ns() // 1000, new_id).messages())
-    for message in messages:
-        _send(client, Names().inlet(AGENCY), message, result)
-    _send(client, Names().inlet(VICTIM), messages[0], result)
-    client.flush(SECONDS)
-    if result.acknowledged != len(messages):
-        raise ManaraError(
-            f"The broker took {result.acknowledged} of {len(messages)} messages.", "; ".join(result.errors)
-        )
-    return result
+class Injector:
+    """The misbehaving agency's client. `begin` first, then `misbehave`; each waits for the broker's answers."""
+
+    def __init__(self, home: Home) -> None:
+        """Nothing is sent yet."""
+        settings = Settings.load(settings_file(home.agency(AGENCY)))
+        self._client = producer(settings.kafka, problem=Problem(settings.kafka), enable_idempotence=False)
+        self._messages = list(Misbehaviour(_keys(home), time.time_ns() // 1000, new_id).messages())
+        self.result = Result()
+
+    def begin(self) -> None:
+        """The good alert, which shows that the whole way is open. `ManaraError` where the broker does not take it."""
+        self._send(AGENCY, self._messages[0])
+        self._flush(1)
+
+    def misbehave(self) -> None:
+        """All others, and one to another agency's topic. `ManaraError` where the broker took fewer than it should."""
+        for message in self._messages[1:]:
+            self._send(AGENCY, message)
+        self._send(VICTIM, self._messages[0])
+        self._flush(len(self._messages))
+
+    def _flush(self, expected: int) -> None:
+        self._client.flush(SECONDS)
+        if self.result.acknowledged != expected:
+            raise ManaraError(
+                f"The broker took {self.result.acknowledged} of {expected} messages.", "; ".join(self.result.errors)
+            )
+
+    def _send(self, agency: str, message: Message) -> None:
+        topic, result = Names().inlet(agency), self.result
+
+        def said(error: KafkaError | None, _message: KafkaMessage) -> None:
+            if error is None:
+                result.acknowledged += 1
+            elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                result.refused_by_broker += 1
+            else:
+                result.errors.append(f"{message.name}: {error.name()}")
+
+        headers: list[tuple[str, str | bytes | None]] = [*message.headers]
+        try:
+            self._client.produce(
+                topic, key=message.key, value=message.value, headers=headers, partition=LIVE, on_delivery=said
+            )
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                raise
+            result.refused_by_broker += 1
 
 
 def new_id(now: int) -> str:
-    """A UUIDv7 (RFC 9562) of a time in microseconds, lower case."""
-    bits = ((now // 1000) << 80) | (uuid.uuid4().int & ((1 << 80) - 1))
-    bits = (bits & ~(0xF << 76)) | (0x7 << 76)
-    bits = (bits & ~(0x3 << 62)) | (0x2 << 62)
-    return str(uuid.UUID(int=bits))
+    """A new alert id."""
+    return uuid7(now, secrets.token_bytes(RANDOM_BYTES))
 
 
 def _keys(home: Home) -> Keys:
     folder = home.agency(AGENCY)
     return Keys(keys.load(folder / "key.pem"), keys.load(folder / EXPIRED), SigningKey.generate())
-
-
-def _send(client: Producer, topic: str, message: Message, result: Result) -> None:
-    def said(error: KafkaError | None, _message: KafkaMessage) -> None:
-        if error is None:
-            result.acknowledged += 1
-        elif error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            result.refused_by_broker += 1
-        else:
-            result.errors.append(f"{message.name}: {error.name()}")
-
-    try:
-        client.produce(
-            topic, key=message.key, value=message.value, headers=[*message.headers], partition=LIVE, on_delivery=said
-        )
-    except KafkaException as error:
-        if error.args[0].code() != KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            raise
-        result.refused_by_broker += 1

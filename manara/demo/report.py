@@ -18,8 +18,8 @@ class Found:
     """Rows of `alerts`, by member and national reference."""
     effects: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
     """Rows of the append-only `effects`: (member, agency, alert id, version) to how often."""
-    seconds: list[float] = field(default_factory=list)
-    """From accepted to committed, one a delivery."""
+    committed: list[tuple[str, str, int]] = field(default_factory=list)
+    """(agency, alert id, time of the commit in microseconds), one a delivery."""
 
 
 @dataclass
@@ -60,6 +60,19 @@ def compare(expected: Sequence[Delivery], found: Found) -> dict[str, int]:
     }
 
 
+def latencies(found: Found, accepted: Mapping[tuple[str, str], int]) -> list[float]:
+    """Seconds from acceptance in the author's outbox to the commit in a member's database, one a delivery.
+
+    `accepted` is (agency, alert id) to microseconds. Alerts that went past an outbox have no such time and are left
+    out.
+    """
+    return [
+        (at - accepted[agency, alert_id]) / 1e6
+        for agency, alert_id, at in found.committed
+        if (agency, alert_id) in accepted
+    ]
+
+
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     """p50 and p99 in milliseconds (nearest rank); empty where nothing was measured."""
     ordered = sorted(seconds)
@@ -73,20 +86,27 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
 
 def failures(report: Report, expected_refusals: Mapping[str, int], expected_accepted: int) -> list[str]:
     """A sentence for each expectation that did not hold; none when all is well."""
-    said = []
-    for name in ("missing", "doubled", "leaked"):
-        if getattr(report, name):
-            said.append(f"{getattr(report, name)} deliveries {name}")
-    if report.refused != dict(expected_refusals):
-        said.append(f"refused {report.refused}, expected {dict(expected_refusals)}")
-    if report.accepted != expected_accepted:
-        said.append(f"{report.accepted} alerts accepted by the agencies, expected {expected_accepted}")
+    wrong = [
+        f"{count} deliveries {name}" for name in ("missing", "doubled", "leaked") if (count := getattr(report, name))
+    ]
+    expected = {
+        "accepted by the agencies": (report.accepted, expected_accepted),
+        "admitted by the hub": (report.admitted, expected_accepted + 1),
+        "stored by the members": (report.stored, report.expected_deliveries),
+    }
+    wrong += [
+        f"{found} alerts {what}, expected {wanted}" for what, (found, wanted) in expected.items() if found != wanted
+    ]
+    for reason in sorted({*report.refused, *expected_refusals}):
+        found, wanted = report.refused.get(reason, 0), expected_refusals.get(reason, 0)
+        if found != wanted:
+            wrong.append(f"{found} messages refused for {reason}, expected {wanted}")
+    # everything that the broker took is one of these, or nobody knows what became of it
+    told = report.admitted + report.again + sum(report.refused.values())
+    if report.published != told:
+        wrong.append(f"{report.published} messages published, but verdicts on {told}")
     if report.again < 1:
-        said.append("the message sent again was not recognised")
+        wrong.append("the message sent again was not recognised")
     if report.refused_by_broker < 1:
-        said.append("the broker let one agency write to another's topic")
-    if report.admitted != expected_accepted + 1:
-        said.append(f"{report.admitted} alerts admitted, expected {expected_accepted + 1}")
-    if report.stored != report.expected_deliveries:
-        said.append(f"{report.stored} deliveries stored, expected {report.expected_deliveries}")
-    return said
+        wrong.append("the broker let one agency write to another's topic")
+    return wrong

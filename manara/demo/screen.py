@@ -1,18 +1,26 @@
-"""What the demo shows while it runs: steps as sentences, one live table, the summary."""
+"""What the demo shows while it runs: one live table on a terminal, lines elsewhere, the summary."""
 
 from __future__ import annotations
 
-import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Final
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
+from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from manara.demo.report import Report
 from manara.demo.verdicts import Tally
+from manara.deployment.steps import Steps
+
+LINE_SECONDS: Final = 5.0
+RATE_SECONDS: Final = 3.0
+BAR: Final = 24
 
 
 @dataclass
@@ -22,6 +30,7 @@ class Progress:
     expected: Mapping[str, int]
     stored: Mapping[str, int]
     tally: Tally
+    names: Mapping[str, str] = field(default_factory=dict)
     published: int = 0
     seconds: float = 0.0
     restarts: Mapping[str, int] = field(default_factory=dict)
@@ -31,44 +40,74 @@ class Progress:
         """Whether every database has as many alerts as it is entitled to."""
         return all(self.stored.get(member, 0) >= count for member, count in self.expected.items())
 
+    @property
+    def figures(self) -> tuple[int, ...]:
+        """Everything that is counted, to see whether something has changed."""
+        said = self.tally
+        hub = (self.published, len(said.admitted), said.again, said.refused.total(), said.routed, said.stored)
+        return (*hub, *self.stored.values())
 
-def table(progress: Progress) -> RenderableType:
-    """The live table."""
-    hub = Table(title="Hub", title_justify="left", box=None, pad_edge=False)
-    for heading in ("published", "admitted", "again", "refused", "routed", "receipts"):
-        hub.add_column(heading, justify="right")
+
+class Rate:
+    """How many messages a second were published of late."""
+
+    def __init__(self) -> None:
+        """Nothing is known yet."""
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def of(self, progress: Progress) -> float:
+        """The rate over the last three seconds, with this moment taken in."""
+        self._seen.append((progress.seconds, progress.published))
+        while len(self._seen) > 2 and progress.seconds - self._seen[0][0] > RATE_SECONDS:  # noqa: PLR2004 - a rate needs two
+            self._seen.popleft()
+        (since, first), (now, last) = self._seen[0], self._seen[-1]
+        return (last - first) / (now - since) if now > since else 0.0
+
+
+def table(progress: Progress, rate: float) -> RenderableType:
+    """The live table; fits 80 columns."""
     said = progress.tally
-    figures = (progress.published, len(said.admitted), said.again, sum(said.refused.values()), said.routed, said.stored)
-    hub.add_row(*map(str, figures))
-    members = Table(title="National databases", title_justify="left", box=None, pad_edge=False)
-    members.add_column("member")
-    members.add_column("entitled to", justify="right")
-    members.add_column("stored", justify="right")
-    members.add_column("")
+    hub = Table(box=None, pad_edge=False, header_style="bold")
+    figures = {
+        "published": str(progress.published),
+        "a second": f"{rate:.0f}",
+        "admitted": str(len(said.admitted)),
+        "again": str(said.again),
+        "refused": str(said.refused.total()),
+        "routed": str(said.routed),
+        "receipts": str(said.stored),
+    }
+    for heading in figures:
+        hub.add_column(heading, justify="right")
+    hub.add_row(*figures.values())
+    reasons = "  ".join(f"{reason} {count}" for reason, count in sorted(said.refused.items()))
+    restarted = ", ".join(f"{name} {count}x" for name, count in progress.restarts.items() if count)
+    foot = f"{progress.seconds:.0f} s" + (f"   started again: {restarted}" if restarted else "")
+    return Group("", hub, Text(f"refused: {reasons or 'none yet'}", style="dim"), "", _states(progress), "", foot)
+
+
+def _states(progress: Progress) -> Table:
+    states = Table(box=None, pad_edge=False, header_style="bold")
+    states.add_column("state's own database")
+    states.add_column("entitled to", justify="right")
+    states.add_column("holds", justify="right")
+    states.add_column("", width=BAR)
     for member, expected in sorted(progress.expected.items()):
         stored = progress.stored.get(member, 0)
-        bar = "█" * round(24 * min(1.0, stored / expected if expected else 1.0))
-        members.add_row(member, str(expected), str(stored), f"[green]{bar}[/green]")
-    restarted = ", ".join(f"{name} {count}x" for name, count in progress.restarts.items() if count)
-    foot = f"{progress.seconds:5.1f} s" + (f"   restarted: {restarted}" if restarted else "")
-    return Group("", hub, "", members, foot)
+        name = f"{member}  {progress.names.get(member, '')}".rstrip()
+        colour = "red" if stored > expected else "green"
+        bar = ProgressBar(expected, min(stored, expected), width=BAR, complete_style=colour, finished_style=colour)
+        states.add_row(name, str(expected), f"[{colour}]{stored}[/{colour}]", bar)
+    return states
 
 
 class Screen:
-    """Where the demo speaks: standard error, so that standard output stays free for results."""
+    """Words about the work, on standard error."""
 
     def __init__(self, console: Console) -> None:
         """Nothing is printed yet."""
         self.console = console
-        self._doing = ""
-        self._since = 0.0
-
-    def say(self, doing: str) -> None:
-        """Begin a step: the one before is done, and took so long. An empty text only ends the last."""
-        now = time.monotonic()
-        if self._doing:
-            self.console.print(f"[green]✓[/green] {self._doing} [dim]{now - self._since:.1f} s[/dim]", highlight=False)
-        self._doing, self._since = doing, now
+        self.steps = Steps(console)
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Progress], None]]:
@@ -76,24 +115,30 @@ class Screen:
         if not self.console.is_terminal:
             yield _Lines(self.console).show
             return
+        rate = Rate()
         with Live(console=self.console, refresh_per_second=4, transient=False) as live:
-            yield lambda progress: live.update(table(progress))
+            yield lambda progress: live.update(table(progress, rate.of(progress)))
 
     def summary(self, report: Report, failures: Sequence[str]) -> None:
         """The figures, and whether all is well."""
         show = Table(box=None, show_header=False, pad_edge=False)
+        show.add_column(style="dim", no_wrap=True)
+        show.add_column(overflow="fold")
         for name, value in report.as_json().items():
-            text = (
-                ", ".join(f"{key} {count}" for key, count in value.items()) if isinstance(value, dict) else str(value)
-            )
-            show.add_row(name.replace("_", " "), text or "-")
-        self.console.print(show)
+            show.add_row(name.replace("_", " "), _words(value))
+        self.console.print(show, soft_wrap=False)
         for failure in failures:
             self.console.print(f"[red]✗[/red] {failure}", highlight=False)
         if not failures:
             self.console.print(
-                "[green]✓ every entitled state holds exactly its alerts; nothing lost, doubled or leaked[/green]"
+                "[green]✓ every entitled state holds exactly its alerts: nothing lost, doubled or leaked[/green]"
             )
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {count}" for key, count in value.items()) or "-"
+    return str(value)
 
 
 class _Lines:
@@ -101,15 +146,15 @@ class _Lines:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._last = -5.0
+        self._last = -LINE_SECONDS
 
     def show(self, progress: Progress) -> None:
         """Print a line when five seconds have passed since the last."""
-        if progress.seconds - self._last < 5:  # noqa: PLR2004 - said in the docstring
+        if progress.seconds - self._last < LINE_SECONDS:
             return
         self._last = progress.seconds
-        said = progress.tally
+        said, expected = progress.tally, sum(progress.expected.values())
         self._console.print(
             f"{progress.seconds:5.1f} s  published {progress.published}  admitted {len(said.admitted)}  "
-            f"refused {sum(said.refused.values())}  stored {sum(progress.stored.values())}/{sum(progress.expected.values())}"
+            f"refused {said.refused.total()}  stored {sum(progress.stored.values())}/{expected}"
         )

@@ -1,50 +1,43 @@
-"""The demo, told once: start a network, let the agencies import their files, misbehave, and compare."""
+"""The demo, told once: let the agencies of a running network import their files, misbehave, watch, and compare."""
 
 from __future__ import annotations
 
-import json
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaException, TopicPartition
 
-from manara.demo import inject
+from manara.demo import inject, outboxes
 from manara.demo.databases import Counts, read_all
-from manara.demo.expectations import Delivery, read_expected
-from manara.demo.report import Report, compare, failures, percentiles
+from manara.demo.expectations import read_expected
+from manara.demo.imports import Imports, files
+from manara.demo.misbehaviour import AGENCY
+from manara.demo.outboxes import Example
+from manara.demo.report import Report, compare, failures, latencies, percentiles
 from manara.demo.screen import Progress, Screen
 from manara.demo.verdicts import StatusReader
-from manara.deployment import processes
 from manara.deployment.home import settings_file
 from manara.deployment.network import Network
-from manara.errors import InputError, ManaraError
-from manara.kafka import Problem, consumer
+from manara.errors import ManaraError
+from manara.kafka import Problem, consumer, words
 from manara.settings import Settings
 from schemas.topics import Names
 
 LOOK_SECONDS: Final = 0.25
-
-
-@dataclass(frozen=True)
-class Import:
-    """One file of one agency and the map that turns its rows into alerts."""
-
-    agency: str
-    file: Path
-    map: Path
-    kind: str
-    rows: int
+ANSWER_SECONDS: Final = 10
+QUIET_SECONDS: Final = 1.0
+"""Nothing may come for so long after all has come: what is doubled or leaked would come late."""
+EXAMPLE_SECONDS: Final = 5.0
 
 
 @dataclass
 class Options:
-    """What the command line chose. `rate` is alerts a second over all agencies."""
+    """What the command line chose. `rate` is alerts a second over all agencies, `patience` seconds."""
 
     story: Path
     rate: float = 20.0
@@ -57,30 +50,7 @@ class Outcome:
 
     report: Report
     failures: list[str]
-    example: str
-    left: list[Delivery] = field(default_factory=list)
-
-
-def imports(story: Path) -> list[Import]:
-    """The files of the story, each beside its map. `InputError` where there is none."""
-    expected = Counter((row.agency, row.kind, row.national_ref) for row in read_expected(story / "expected.csv"))
-    rows = Counter((agency, kind) for agency, kind, _ in expected)
-    found = []
-    for path in sorted(story.glob("*/*.map.yaml")):
-        stem = path.name.removesuffix(".map.yaml")
-        file = next(iter(f for f in sorted(path.parent.glob(f"{stem}.*")) if f != path), None)
-        kind = _kind(stem)
-        if file is not None:
-            found.append(Import(path.parent.name, file, path, kind, rows[path.parent.name, kind]))
-    if not found:
-        raise InputError(
-            f"{story} holds no agency files.", "Run the demo from a clone, or give its folder with --story."
-        )
-    return found
-
-
-def _kind(stem: str) -> str:
-    return {"routes": "route", "itineraires": "route", "transfers": "transfer"}.get(stem, "person")
+    example: Example | None
 
 
 class Story:
@@ -91,56 +61,93 @@ class Story:
         self._network = network
         self._options = options
         self._screen = screen
-        self._operator = Settings.load(settings_file(network.home.operator))
-        self._names = Names()
         self._expected = read_expected(options.story / "expected.csv")
-        self._files = imports(options.story)
+        self._files = files(options.story)
+        self._refusals = inject.expected_refusals()
+        self._agencies = [network.home.agency(agency) for agency in network.draft.agencies]
 
     def tell(self, began: float) -> Outcome:
-        """Publish, watch, compare. Raises `ManaraError` where an import fails or time runs out without a cause."""
-        network = self._network
+        """Publish, watch, compare. Raises `ManaraError` where an import fails or a process does not come up."""
+        network, names = self._network, Names()
+        operator = Settings.load(settings_file(network.home.operator))
         with ExitStack() as stack:
-            status = StatusReader(self._operator, [self._names.status(agency) for agency in network.draft.agencies])
+            status = StatusReader(operator, [names.status(agency) for agency in network.draft.agencies])
             stack.callback(status.close)
-            ends = Ends(self._operator, [self._names.inlet(agency) for agency in network.draft.agencies])
+            ends = Ends(operator, [names.inlet(agency) for agency in network.draft.agencies])
             stack.callback(ends.close)
             counts = Counts(network.databases)
             stack.callback(counts.close)
-            running = stack.enter_context(Imports(network, self._files, self._options.rate))
-            injected = inject.run(network)
-            show = stack.enter_context(self._screen.live())
-            self._watch(status, ends, counts, running, show)
-            return self._compare(status, ends, running, injected, began)
+            injector = inject.Injector(network.home)
+            injector.begin()
+            self._await_first(counts)
+            running = stack.enter_context(Imports(network.home, self._files, self._options.rate))
+            injector.misbehave()
+            with self._screen.live() as show:
+                self._watch(status, ends, counts, running, show)
+            return self._compare(status, ends, running, injector.result, began)
+
+    def _await_first(self, counts: Counts) -> None:
+        """Wait until the first alert lies in every database that it is for, and every relay has reached the broker.
+
+        From then on what is measured is the network, not its start.
+        """
+        self._screen.steps.say("First alert, all the way to the databases")
+        readers = {row.member for row in self._expected if row.agency == AGENCY}
+        senders = [self._network.home.agency(file.agency) for file in self._files]
+        deadline = time.monotonic() + self._options.patience
+        while not all(map(counts.read().get, readers)) or not all(map(outboxes.connected, senders)):
+            self._network.look()
+            if time.monotonic() > deadline:
+                raise ManaraError(
+                    f"The first alert has not come through within {self._options.patience:.0f} s.",
+                    f"Look at {self._network.home.logs}; --home FOLDER keeps the logs of a demo.",
+                )
+            time.sleep(LOOK_SECONDS)
+        self._screen.steps.say("")
 
     def _watch(
         self, status: StatusReader, ends: Ends, counts: Counts, running: Imports, show: Callable[[Progress], None]
     ) -> None:
-        """Show the table until every database is complete and every verdict is there, or patience ends."""
+        """Show the table until all has come and nothing more comes, or patience ends."""
         expected = Counter(row.member for row in self._expected)
-        refusals = inject.expected_refusals()
-        began = time.monotonic()
-        while time.monotonic() - began < self._options.patience:
+        names = {code: member.name for code, member in self._network.draft.members.items()}
+        began = since = time.monotonic()
+        before: tuple[int, ...] = ()
+        while (now := time.monotonic()) - began < self._options.patience:
+            self._network.look()
             running.check()
             progress = Progress(
                 expected=expected,
                 stored=counts.read(),
                 tally=status.poll(),
+                names=names,
                 published=ends.read(),
-                seconds=time.monotonic() - began,
+                seconds=now - began,
                 restarts=self._network.supervisor.restarts,
             )
             show(progress)
-            said = progress.tally
-            told = len(said.admitted) > running.accepted and said.refused.total() >= refusals.total() and said.again
-            if running.done and progress.complete and told and said.stored >= expected.total():
+            if progress.figures != before:
+                before, since = progress.figures, now
+            if running.done and self._all_told(progress, running.accepted) and now - since > QUIET_SECONDS:
                 return
             time.sleep(LOOK_SECONDS)
+
+    def _all_told(self, progress: Progress, accepted: int) -> bool:
+        """Whether databases, verdicts and receipts are complete, as far as counts can say it."""
+        said = progress.tally
+        return (
+            progress.complete
+            and len(said.admitted) > accepted
+            and said.refused.total() >= sum(self._refusals.values())
+            and said.again > 0
+            and said.stored >= len(self._expected)
+        )
 
     def _compare(
         self, status: StatusReader, ends: Ends, running: Imports, injected: inject.Result, began: float
     ) -> Outcome:
-        found, tally = read_all(self._network.databases), status.poll()
-        servers = self._network.servers
+        network = self._network
+        found, tally = read_all(network.databases), status.poll()
         report = Report(
             published=ends.read(),
             accepted=running.accepted,
@@ -148,61 +155,23 @@ class Story:
             again=tally.again,
             refused=dict(sorted(tally.refused.items())),
             refused_by_broker=injected.refused_by_broker,
-            latency_ms=percentiles(found.seconds),
-            kafka={"version": servers.kafka.version, "brokers": 1},
-            postgres={"version": servers.postgres.version},
-            restarts={name: count for name, count in self._network.supervisor.restarts.items() if count},
+            latency_ms=percentiles(latencies(found, outboxes.accepted(self._agencies))),
+            kafka={"version": network.servers.kafka.version, "brokers": 1},
+            postgres={"version": network.servers.postgres.version},
+            restarts={name: count for name, count in network.supervisor.restarts.items() if count},
             **compare(self._expected, found),
         )
         report.seconds = round(time.monotonic() - began, 1)
-        accepted = sum(job.rows for job in self._files)
-        example = min((alert_id for digest, alert_id, version in tally.admitted), default="")
-        left = list((Counter(self._expected) - found.deliveries).elements())
-        return Outcome(report, failures(report, inject.expected_refusals(), accepted), example, left)
+        return Outcome(
+            report, failures(report, self._refusals, sum(file.rows for file in self._files)), self._example()
+        )
 
-
-class Imports:
-    """The agencies' imports, all at once, each at its share of the rate; ends them when left early."""
-
-    def __init__(self, network: Network, files: Sequence[Import], rate: float) -> None:
-        """Nothing is started yet."""
-        self._network = network
-        self._files = files
-        self._total = sum(file.rows for file in files)
-        self._rate = rate
-        self._running: list[tuple[Import, subprocess.Popen[str]]] = []
-        self.accepted = 0
-
-    @property
-    def done(self) -> bool:
-        """Whether every import has ended."""
-        return not self._running
-
-    def check(self) -> None:
-        """Take in those that have ended. Raises `ManaraError` with the words of one that failed."""
-        for job, process in [pair for pair in self._running if pair[1].poll() is not None]:
-            out, err = process.communicate()
-            self._running.remove((job, process))
-            if process.returncode:
-                raise ManaraError(
-                    f"The import of {job.file.name} by {job.agency} failed: {err.strip()[-800:]}", "See above."
-                )
-            self.accepted += json.loads(out)["accepted"]
-
-    def __enter__(self) -> Imports:
-        for job in self._files:
-            config = settings_file(self._network.home.agency(job.agency))
-            share = self._rate * job.rows / self._total
-            words = ["import", str(job.file), "--kind", job.kind, "--map", str(job.map)]
-            argv = processes.command(config, *words, "--send", "--yes", "--json", "--rate", f"{share:.3f}")
-            self._running.append((job, _spawn(argv)))
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for _job, process in self._running:
-            process.terminate()
-        for _job, process in self._running:
-            process.wait(10)
+    def _example(self) -> Example | None:
+        """An alert worth a trace, as soon as its author's relay has brought back all that was said about one."""
+        deadline = time.monotonic() + EXAMPLE_SECONDS
+        while (found := outboxes.example(self._agencies)) is None and time.monotonic() < deadline:
+            time.sleep(LOOK_SECONDS)
+        return found
 
 
 class Ends:
@@ -211,32 +180,23 @@ class Ends:
     def __init__(self, settings: Settings, inlets: Sequence[str]) -> None:
         """Connect as the operator, who may see how far topics go, not what they hold."""
         self._inlets = inlets
-        self._client = consumer(settings.kafka, problem=Problem(settings.kafka))
+        self._kafka = settings.kafka
+        self._problem = Problem(settings.kafka)
+        self._client = consumer(settings.kafka, problem=self._problem)
 
     def read(self) -> int:
         """The sum of the end offsets of all inlets."""
         return sum(self._end(inlet, partition) for inlet in self._inlets for partition in (0, 1))
 
     def _end(self, inlet: str, partition: int) -> int:
-        low, high = self._client.get_watermark_offsets(TopicPartition(inlet, partition), timeout=5, cached=False)
+        place = TopicPartition(inlet, partition)
+        try:
+            low, high = self._client.get_watermark_offsets(place, timeout=ANSWER_SECONDS, cached=False)
+        except KafkaException as error:
+            self._problem.raise_if_fatal()
+            raise words(error.args[0], self._kafka, what=inlet) from error
         return high - low
 
     def close(self) -> None:
         """Leave."""
         self._client.close()
-
-
-def _spawn(argv: Sequence[str]) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=processes.environment()
-    )
-
-
-def things_to_try(network: Network) -> Iterator[str]:
-    """Commands that are worth a look while the network runs."""
-    home = network.home
-    yield f"manara --config {settings_file(home.operator)} top"
-    yield f"manara --config {settings_file(home.operator)} quarantine list"
-    yield f"manara --config {settings_file(home.member('AZ'))} feed --since 1h"
-    yield f"manara --config {settings_file(home.agency('tr-customs'))} status"
-    yield f"manara --config {settings_file(home.agency('tr-customs'))} new route"

@@ -12,6 +12,7 @@ from manara.kafka import Problem, consumer
 from manara.settings import Settings
 from schemas import codec
 from schemas.errors import ContractError
+from schemas.models import Verdict
 from schemas.registry import by_id
 
 
@@ -39,19 +40,18 @@ class Tally:
             self.routed += stages["ROUTED"]
             self.stored += stages["STORED"]
 
-    def _verdict(self, verdict: dict[str, object]) -> None:
+    def _verdict(self, verdict: Verdict) -> None:
         source = verdict["source"]
-        assert isinstance(source, dict)
-        place = (str(source["topic"]), str(source["topic_id"]), int(source["partition"]), int(source["offset"]))
+        place = (source["topic"], source["topic_id"], source["partition"], source["offset"])
         if place in self._seen:
             return
         self._seen.add(place)
         if verdict["outcome"] == "REFUSED":
-            self.refused[str(verdict["reason"])] += 1
+            self.refused[verdict["reason"]] += 1
         elif verdict["again"]:
             self.again += 1
         else:
-            self.admitted.add((str(verdict["digest"]), str(verdict["alert_id"]), int(str(verdict["version"]))))
+            self.admitted.add((verdict["digest"], verdict["alert_id"], verdict["version"]))
 
 
 class StatusReader:

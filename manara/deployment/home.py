@@ -43,6 +43,16 @@ class Home:
         return self.root / "logs"
 
     @property
+    def processes(self) -> Path:
+        """Process ids by name, as they are now; see `processes.write`."""
+        return self.root / "processes.json"
+
+    @property
+    def running(self) -> Path:
+        """Locked by the process that runs this network; holds its process id."""
+        return self.root / "up.pid"
+
+    @property
     def admin(self) -> Path:
         """The super user's settings, for `topics apply` alone."""
         return self.root / "admin"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 from manara.deployment.home import Home, settings_file
+from manara.embedded.files import write_private
 from manara.supervisor import Child
 from schemas.directory import HUB_STAGES
 
@@ -23,6 +25,16 @@ def command(config: Path, *words: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Our own environment without settings that would reach into other parties."""
     return {name: value for name, value in os.environ.items() if not name.startswith("MANARA_")}
+
+
+def children(home: Home, members: Iterable[str], agencies: Iterable[str]) -> list[Child]:
+    """All of them, in the order to start: what others wait for first."""
+    return [*hub(home), *edges(home, members), *relays(home, agencies)]
+
+
+def write(path: Path, pids: Mapping[str, int | None]) -> None:
+    """Name to process id as one JSON object, null for what does not run just now; readers never see half a file."""
+    write_private(path, (json.dumps(pids, indent=2) + "\n").encode())
 
 
 def hub(home: Home) -> list[Child]:

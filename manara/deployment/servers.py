@@ -22,11 +22,11 @@ class Servers:
 
     def start(self) -> Self:
         """Start both and wait until both answer. Raises `EmbeddedError`; nothing is left running then."""
-        with ThreadPoolExecutor(2) as pool:
-            started = [pool.submit(server.start) for server in (self.kafka, self.postgres)]
         try:
-            for future in started:
-                future.result()
+            with ThreadPoolExecutor(1) as pool:
+                other = pool.submit(self.postgres.start)
+                self.kafka.start()  # the long one, with a download the first time: here, so that Ctrl-C ends it
+            other.result()
         except BaseException:
             self.stop()
             raise

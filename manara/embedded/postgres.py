@@ -36,6 +36,8 @@ SETTINGS = {
     # what is acknowledged has reached the disk: these are national records, even in a demonstration
     "fsync": "on",
     "synchronous_commit": "on",
+    # so that the time from accepted to committed can be measured to the end
+    "track_commit_timestamp": "on",
     # in the data folder, so that a killed server leaves nothing in /dev/shm
     "dynamic_shared_memory_type": "mmap",
     "timezone": "UTC",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -225,9 +225,14 @@ def environment() -> dict[str, str]:
 
 
 def guarded(
-    task: Sequence[str], command: Sequence[str] = (), *, log: Path, keep: Sequence[int] = ()
+    task: Sequence[str],
+    command: Sequence[str] = (),
+    *,
+    log: Path,
+    keep: Sequence[int] = (),
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a guard with its task; `keep` are open files that it holds as long as it lives."""
+    """Start a guard with its task; `keep` are open files that it holds as long as it lives, `env` what it sees."""
     with log.open("ab") as output:
         os.fchmod(output.fileno(), 0o600)
         return subprocess.Popen(
@@ -237,7 +242,7 @@ def guarded(
             stdout=subprocess.PIPE,
             stderr=output,
             cwd=log.parent,
-            env=environment(),
+            env=environment() if env is None else dict(env),
             pass_fds=keep,
             start_new_session=True,  # the terminal's Ctrl-C is for us; we stop the server in order
         )

@@ -1,0 +1,71 @@
+"""What the agencies' outboxes say, read beside the relays at work: when each alert was accepted, how far it came.
+
+The tables are documented in `producers/outbox_schema.py`. They are only read here, and only to measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import apsw
+
+ACCEPTED: Final = "SELECT alert_id, accepted_at FROM messages"
+WHOLE: Final = """
+    SELECT m.national_ref, m.feeds, m.precedence = 'FLASH'
+    FROM messages m JOIN receipts r ON r.digest = m.digest AND r.stage = 'STORED'
+    WHERE m.outcome = 'ADMITTED' AND m.routed_at IS NOT NULL AND m.sent_at IS NOT NULL
+    GROUP BY m.number HAVING count(*) = m.feeds
+"""
+"""Alerts that every reader has said to have stored."""
+
+
+CONNECTED: Final = "SELECT 1 FROM facts WHERE name = 'inlet'"
+"""A relay notes which inlet it sends to when it has reached the broker."""
+
+
+class Example(NamedTuple):
+    """An alert worth a trace: the folder of its author, the author's reference, how many members hold it."""
+
+    agency: Path
+    national_ref: str
+    members: int
+    flash: bool
+
+
+def accepted(folders: Iterable[Path]) -> dict[tuple[str, str], int]:
+    """(agency, alert id) to the time of acceptance in microseconds; taken by the agency just before its commit."""
+    return {
+        (folder.name, str(alert_id)): int(str(at)) for folder in folders for alert_id, at in _read(folder, ACCEPTED)
+    }
+
+
+def connected(folder: Path) -> bool:
+    """Whether an agency's relay has reached the broker."""
+    return bool(_read(folder, CONNECTED))
+
+
+def example(folders: Iterable[Path]) -> Example | None:
+    """An alert whose whole way is known to its author: most urgent, then most readers; None where there is none."""
+    found = [
+        Example(folder, str(ref), int(str(feeds)), bool(flash))
+        for folder in folders
+        for ref, feeds, flash in _read(folder, WHOLE)
+    ]
+    return max(found, key=lambda each: (each.flash, each.members, each.national_ref), default=None)
+
+
+def _read(folder: Path, sql: str) -> list[tuple[object, ...]]:
+    path = folder / "outbox.db"
+    if not path.exists():  # an agency that has published nothing
+        return []
+    db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    try:
+        db.set_busy_timeout(5000)
+        db.execute("PRAGMA query_only = on")
+        return [tuple(row) for row in db.execute(sql)]
+    except apsw.SQLError:  # its tables are not made yet
+        return []
+    finally:
+        db.close()
