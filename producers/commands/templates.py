@@ -24,7 +24,7 @@ def new(
         Path | None, typer.Option("--output", "-o", help="A new file to write to; standard output without it.")
     ] = None,
 ) -> None:
-    """Write a commented template: of an alert, to be filled in and checked, or of a mapping for `manara import`.
+    """Write a commented template: an alert to fill in and check, or a mapping for `manara import`. Example:
 
     manara new person > wanted.yaml
     """
