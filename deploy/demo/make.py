@@ -48,6 +48,12 @@ def rows_of(path: Path) -> list[Row]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
 
 
+def table_of(path: Path) -> list[Row]:
+    """The rows of a CSV file."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
 def audiences(author: str, dice: random.Random) -> Iterator[Row]:
     """Endless audiences and markings of one author: mostly everybody, some listed, some all but one, some RED."""
     others = [state for state in STATES if state != author]
@@ -73,11 +79,7 @@ def marked(agency: str, rows: Sequence[Row], dice: random.Random) -> list[Row]:
 # ------------------------------------------------------------------------------------------------------- persons
 def ofac_persons(data: Path) -> list[Row]:
     """Sixty listed persons: all of the six states, then of the other members of the network."""
-    members = {
-        r["alpha2"].lower()
-        for r in csv.DictReader((data / "reference/countries.csv").open(encoding="utf-8"))
-        if r["member57"] == "1"
-    }
+    members = {r["alpha2"].lower() for r in table_of(data / "reference/countries.csv") if r["member57"] == "1"}
     six = {state.lower() for state in STATES}
     listed = [
         r for r in rows_of(data / "names/persons.ndjson") if r["list"] == "ofac" and members & set(r["countries"])
@@ -189,7 +191,7 @@ def routes(data: Path, dice: random.Random) -> list[Row]:
 # ----------------------------------------------------------------------------------------------------- transfers
 def transfers(data: Path) -> list[Row]:
     """72 reports, one for each authored attempt, with up to 12 of its transfers."""
-    ledger = {r["id"]: r for r in csv.DictReader((data / "transfers/transfers.csv").open(encoding="utf-8"))}
+    ledger = {r["id"]: r for r in table_of(data / "transfers/transfers.csv")}
     names = {"structuring": "structuring", "smurfing": "smurfing", "layering_chain": "chain", "round_trip": "cycle"}
     made = []
     for attempt in [r for r in rows_of(data / "transfers/truth.ndjson") if r["source"] == "authored"]:
