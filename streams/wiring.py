@@ -57,6 +57,10 @@ class Pulse:
         else:
             self._health.alive()
 
+    def behind(self, records: int) -> None:
+        """So many records wait."""
+        metrics.lag_records.labels(self._stage).set(records)
+
     def done(self, batch: Batch) -> None:
         """A batch is acknowledged."""
         metrics.batches.labels(self._stage).inc()

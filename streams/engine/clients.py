@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from manara import kafka as kernel
@@ -117,6 +117,15 @@ def _headers(message: Message) -> Headers:
         return cast("Headers", message.headers() or [])
     except UnicodeDecodeError:
         return []
+
+
+def high_mark(consumer: Consumer, topic: str, partition: int) -> int:
+    """The end of a partition as the client last heard of it; 0 if it has not yet. Asks nobody."""
+    try:
+        _low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+    except KafkaException:  # not fetched from yet
+        return 0
+    return max(0, high)
 
 
 def pull(consumer: Consumer, timeout: float, most: int) -> list[Message]:

@@ -112,6 +112,7 @@ class FaustRunner:
 
     async def _acknowledge(self, app: SafeApp) -> None:
         """Serve acknowledgements while no block comes, and watch over the application."""
+        measured = float("-inf")
         while not self.stopping():
             self.effects.pump()
             if app.should_stop or app.crashed:
@@ -121,6 +122,9 @@ class FaustRunner:
             if refused:
                 die(Exit.BROKER, f"the group refused this worker: {refused}")
             self.watch.turned(ready=consumer.joined(), idle=not self.effects.flying)
+            if time.monotonic() - measured >= self.clients.limits.look:
+                measured = time.monotonic()
+                self.watch.behind(consumer.lag())
             await asyncio.sleep(0.002 if self.effects.flying else 0.02)
 
     async def _recheck(self, app: SafeApp) -> None:

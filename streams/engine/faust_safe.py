@@ -103,6 +103,13 @@ class SafeConsumer(driver.Consumer):
             return ""
         return type(error).__name__ if monotonic() - self._refusal[1] > _REFUSED_SECONDS else ""
 
+    def lag(self) -> int:
+        """Blocks that wait in the partitions that are ours, as far as the client knows."""
+        app = self.app
+        assert isinstance(app, SafeApp)  # noqa: S101 - as above
+        ends = {tp: self.highwater(tp) for tp in app.expected}
+        return sum(max(0, (end or 0) - app.expected[tp]) for tp, end in ends.items())
+
     def joined(self) -> bool:
         """Whether the group has given this worker something to read."""
         try:

@@ -14,7 +14,7 @@ from types import MappingProxyType
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
 
-from streams.engine.clients import Clients, committed_id, complain, pull, record, topic_ids
+from streams.engine.clients import Clients, committed_id, complain, high_mark, pull, record, topic_ids
 from streams.engine.contract import Emit, Record
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop
@@ -54,6 +54,7 @@ class GroupSource:
         self._pending: dict[tuple[str, int], Place] = {}
         self._probes: dict[tuple[str, int], Future[Unreadable]] = {}
         self._mine: set[tuple[str, int]] = set()
+        self._next: dict[tuple[str, int], int] = {}  # offset after the last record taken
         self._joined = False
         self._consumer = clients.member()
 
@@ -119,7 +120,9 @@ class GroupSource:
     def _revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._effects.drain()
         self._commit(wait=True)
-        self._mine -= {(p.topic, p.partition) for p in partitions}
+        for p in partitions:
+            self._mine.discard((p.topic, p.partition))
+            self._next.pop((p.topic, p.partition), None)
         consumer.incremental_unassign(partitions)
 
     # ------------------------------------------------------------------ records
@@ -136,6 +139,7 @@ class GroupSource:
                 self._trouble(topic, partition, message)
             elif (topic, partition) in self._mine:
                 records.append(record(message, self._ids[topic]))
+                self._next[topic, partition] = records[-1].offset + 1
         return records
 
     def _trouble(self, topic: str, partition: int, message: Message) -> None:
@@ -208,6 +212,11 @@ class GroupSource:
     def ready(self) -> bool:
         """Whether the group has spoken."""
         return self._joined
+
+    def lag(self) -> int:
+        """Records that wait in the partitions that are ours."""
+        ends = {key: high_mark(self._consumer, *key) for key in self._next}
+        return sum(max(0, end - self._next[key]) for key, end in ends.items())
 
     def close(self) -> None:
         """Commit and leave the group."""

@@ -15,7 +15,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from manara.kafka import is_noise
-from streams.engine.clients import complain, record
+from streams.engine.clients import complain, high_mark, record
 from streams.engine.contract import Record
 from streams.engine.limits import Limits
 from streams.engine.store import Lane
@@ -54,6 +54,7 @@ class Inlets:
         self._pool = pool
         self._limits = limits
         self._read: dict[Inlet, str] = {}  # -> topic id
+        self._next: dict[Inlet, int] = {}  # -> offset after the last record taken
         self._probes: dict[Inlet, tuple[str, Future[Unreadable]]] = {}
         self._lookup: Future[dict[str, str]] | None = None
         self._looked = self._rechecked = float("-inf")
@@ -111,6 +112,7 @@ class Inlets:
         self._drop([inlet])
         self._consumers[inlet.partition].incremental_assign([TopicPartition(inlet.topic, inlet.partition, offset)])
         self._read[inlet] = topic_id
+        self._next[inlet] = offset
 
     def _drop(self, inlets: Iterable[Inlet]) -> None:
         for inlet in list(inlets):
@@ -140,8 +142,15 @@ class Inlets:
             if error is not None:
                 self._trouble(inlet, error, message)
             elif inlet in self._read:  # else it was dropped after the client had fetched it
-                records.append(record(message, self._read[inlet]))
+                taken = record(message, self._read[inlet])
+                records.append(taken)
+                self._next[inlet] = taken.offset + 1
         return records
+
+    def lag(self) -> int:
+        """Records that wait, as far as the clients know."""
+        ends = {inlet: high_mark(self._consumers[inlet.partition], *inlet) for inlet in self._read}
+        return sum(max(0, end - self._next[inlet]) for inlet, end in ends.items())
 
     def _trouble(self, inlet: Inlet, error: KafkaError, message: Message) -> None:
         topic_id = self._read.get(inlet)

@@ -17,6 +17,7 @@ from pathlib import Path
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, TopicPartition
 
+from manara import metrics
 from streams.engine.clients import Clients, complain, topic_ids
 from streams.engine.contract import CommitStage, Emit, Record
 from streams.engine.effects import Ack, Effects
@@ -185,6 +186,12 @@ class LaneSource:
     def ready(self) -> bool:
         """Whether the group has spoken and every lane it gave is restored."""
         return self._joined and not self._restoring
+
+    def lag(self) -> int:
+        """Records that wait in the inlets of the lanes that are ready."""
+        metrics.lanes_owned.set(len(self._lanes))
+        metrics.register_entries.set(sum(owned.lane.count() for owned in self._lanes.values()))
+        return self._inlets.lag()
 
     def close(self) -> None:
         """Leave the group and close everything."""

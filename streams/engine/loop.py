@@ -37,6 +37,10 @@ class Watch(Protocol):
         """A batch is acknowledged."""
         ...
 
+    def behind(self, records: int) -> None:
+        """So many records wait; said about once a second."""
+        ...
+
 
 class LoopRunner:
     """Drives one stage from one source, in the thread that calls `run`, until `stopping` says true."""
@@ -60,6 +64,7 @@ class LoopRunner:
         self.clock = clock
         self.stopping = stopping
         self._polled = clock()
+        self._measured = float("-inf")
 
     def run(self) -> None:
         """Work until stopped, finish what is in flight, leave. Raises `Stop` when the worker must end instead."""
@@ -75,6 +80,9 @@ class LoopRunner:
         self._polled = self.clock()
         self.source.turn()
         self.watch.turned(ready=self.source.ready(), idle=not self.effects.flying)
+        if self._polled - self._measured >= self.effects.limits.look:
+            self._measured = self._polled
+            self.watch.behind(self.source.lag())
         if self.effects.full():
             self.effects.pump(self.effects.limits.idle)
             return

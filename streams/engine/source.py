@@ -49,6 +49,10 @@ class Source(Protocol):
         """Whether all that this worker owns can be worked on."""
         ...
 
+    def lag(self) -> int:
+        """Records that wait in what this worker reads, as far as its clients know; cheap."""
+        ...
+
     def close(self) -> None:
         """Leave the group; nothing is in flight any more."""
         ...

@@ -6,6 +6,7 @@ without waiting for the disk (`synchronous=NORMAL`): what a power cut takes is f
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +16,7 @@ from schemas.models import Position
 from streams.engine.contract import CommitStage
 
 VERSION = 1
+_COUNT_SECONDS = 30.0
 SCHEMA = """
 create table lane(one integer primary key check (one = 1), log text not null, next integer not null);
 create table entries(
@@ -62,6 +64,7 @@ class Lane(Mapping[bytes, bytes]):
             row = (log, 0)
         self.log = log
         self.next = int(row[1])
+        self._count, self._counted = 0, float("-inf")
         self._sources = {
             (t, p): Source(t, i, p, n) for t, p, i, n in self.db.execute("select topic, part, id, next from sources")
         }
@@ -178,6 +181,13 @@ class Lane(Mapping[bytes, bytes]):
         """Mark keys as written to the snapshot, unless they have changed again meanwhile."""
         with transaction(self.db):
             self.db.executemany("update entries set dirty = 0 where key = ? and value = ?", written)
+
+    def count(self) -> int:
+        """How many entries are stored, counted at most every half minute."""
+        if time.monotonic() - self._counted > _COUNT_SECONDS:
+            self._counted = time.monotonic()
+            self._count = int(next(iter(self.db.execute("select count(*) from entries")))[0])
+        return self._count
 
     def close(self) -> None:
         """Close the file."""

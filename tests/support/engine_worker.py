@@ -34,6 +34,9 @@ class Quiet:
     def done(self, batch: Batch) -> None:
         """Nobody asks."""
 
+    def behind(self, records: int) -> None:
+        """Nobody asks."""
+
 
 def build(given: Mapping[str, Any], stopping: threading.Event) -> LoopRunner | FaustRunner:
     """The worker that `given` describes."""

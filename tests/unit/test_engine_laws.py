@@ -36,6 +36,9 @@ class Quiet:
     def done(self, batch: Batch) -> None:
         """Nobody asks."""
 
+    def behind(self, records: int) -> None:
+        """Nobody asks."""
+
 
 class Inlet:
     """What an agency has written: an id that changes when the topic is made anew, and messages."""
@@ -106,6 +109,10 @@ class OneLane:
     def ready(self) -> bool:
         """Always."""
         return True
+
+    def lag(self) -> int:
+        """Nobody asks."""
+        return 0
 
     def close(self) -> None:
         """Nothing to leave."""
