@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from streams.engine.errors import Exit
 from tests.support.engine import admitted
 from tests.support.engine_bench import Bench, stop, until
 from tests.support.kafka import Broker
 
 pytestmark = pytest.mark.integration
+SHORT = {"session": 6.0}
+"""The shortest session that a broker takes by default."""
 
 
 @pytest.fixture
@@ -97,10 +100,10 @@ def test_a_machine_that_has_nothing_restores_from_snapshot_and_tail(bench: Bench
 
 def test_two_workers_share_the_lanes_and_one_takes_over(bench: Bench) -> None:
     """A second worker takes a lane without a repeat; when it leaves, the first one goes on with both."""
-    bench.start("lanes", "1")
+    bench.start("lanes", "1", limits=SHORT)
     bench.send("inlet.a", versions("x", 1, 10))
     until(lambda: len(said(bench)) >= 10, "the first worker works")
-    second = bench.start("lanes", "2")
+    second = bench.start("lanes", "2", limits=SHORT)
     until(lambda: any(line["event"] == "Lane restored" for line in bench.logged("lanes", "2")), "a lane moves")
     bench.send("inlet.a", versions("x", 11, 20))
     bench.send("inlet.b", versions("y", 1, 20))
@@ -110,6 +113,22 @@ def test_two_workers_share_the_lanes_and_one_takes_over(bench: Bench) -> None:
     bench.send("inlet.b", versions("y", 21, 30))
     until(lambda: len(said(bench)) >= 60, "the first one has both lanes")
     assert Counter(said(bench)) == Counter([*versions("x", 1, 30), *versions("y", 1, 30)])
+
+
+def test_a_worker_that_stood_still_ends_itself_and_nothing_is_said_twice(bench: Bench) -> None:
+    """SIGSTOP for longer than the session: another has its lanes, and the poll after the sleep would succeed."""
+    sleeper = bench.start("lanes", "1", limits={**SHORT, "batch": 20})
+    bench.send("inlet.a", versions("x", 1, 500))
+    until(partial(more, bench, 0), "some are admitted")
+    sleeper.send_signal(signal.SIGSTOP)
+    bench.start("lanes", "2", limits=SHORT)
+    until(lambda: len(said(bench)) >= 500, "the other one goes on")
+    sleeper.send_signal(signal.SIGCONT)
+    assert sleeper.wait(20) in (Exit.ZOMBIE, Exit.LOST)
+    bench.send("inlet.a", versions("x", 501, 510))
+    until(lambda: f"x:{510}" in said(bench), "the lane goes on")
+    assert list(dict.fromkeys(said(bench))) == versions("x", 1, 510)
+    assert bench.values("refusals") == []
 
 
 def test_an_agency_may_join_while_the_worker_runs(bench: Bench) -> None:
