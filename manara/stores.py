@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -43,10 +44,7 @@ def open_store(
     with _said(path):
         db = apsw.Connection(str(path))
         db.set_busy_timeout(BUSY_MS)
-        # fetchall: statements after one that returns rows run only when its rows are read
-        db.execute(
-            f"pragma journal_mode = wal; pragma synchronous = {synchronous}; pragma foreign_keys = on"
-        ).fetchall()
+        _configure(db, synchronous)
         _check(db, path)
         _migrate(db, path, schema_sql, version, migrations or {})
     return db
@@ -111,6 +109,22 @@ def lock(path: Path, *, purpose: str = "this work") -> Lock:
     os.ftruncate(handle, 0)
     os.write(handle, str(os.getpid()).encode())
     return Lock(path, handle)
+
+
+def _configure(db: apsw.Connection, synchronous: Synchronous) -> None:
+    """Set the connection up. When two make a new store at once, the change to WAL fails without waiting: try again."""
+    deadline = time.monotonic() + BUSY_MS / 1000
+    while True:
+        try:
+            # fetchall: statements after one that returns rows run only when its rows are read
+            db.execute(
+                f"pragma journal_mode = wal; pragma synchronous = {synchronous}; pragma foreign_keys = on"
+            ).fetchall()
+            return
+        except apsw.BusyError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _check(db: apsw.Connection, path: Path) -> None:

@@ -17,7 +17,7 @@ from consumers.entry import START, Cursor, Entry
 from consumers.errors import EntryRefusedError, SinkError, SinkUnavailableError
 from consumers.sinks.contract import Delivered
 from consumers.sinks.migrations import migrate
-from consumers.sinks.rows import ALERT_COLUMNS, CHILD_COLUMNS, Row, alert_row, child_rows, notice_row, storable
+from consumers.sinks.rows import ALERT_COLUMNS, CHILD_COLUMNS, Row, alert_row, child_rows, notice_row, readied, storable
 
 CONNECTION: Final = {
     "connect_timeout": "10",
@@ -90,13 +90,13 @@ class PostgresSink:
             db.close()
 
     def _commit(self, db: psycopg.Connection[tuple[object, ...]], batch: Sequence[Entry], upto: Cursor) -> int:
-        alerts = [(entry, storable(entry.record())) for entry in batch if entry.type == "ALERT"]
+        alerts = [(entry, *readied(entry)) for entry in batch if entry.type == "ALERT"]
         notices = [notice_row(entry) for entry in batch if entry.type == "NOTICE"]
         counted = db.cursor()
         with db.pipeline(), db.transaction():
-            counted.executemany(_INSERT_ALERT, [alert_row(entry, record) for entry, record in alerts])
+            counted.executemany(_INSERT_ALERT, [alert_row(*alert) for alert in alerts])
             for table, statement in _INSERT_CHILD.items():
-                rows = [row for entry, record in alerts for row in _keyed(entry, child_rows(table, record))]
+                rows = [row for entry, record, _ in alerts for row in _keyed(entry, child_rows(table, record))]
                 db.cursor().executemany(statement, rows)
             db.cursor().executemany(_INSERT_NOTICE, notices)
             db.execute(_CURSOR, (self._inbox, upto.number, upto.chain))

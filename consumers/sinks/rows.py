@@ -58,8 +58,18 @@ def storable(value: Any) -> Any:
     return value
 
 
-def alert_row(entry: Entry, record: Mapping[str, Any]) -> Row:
-    """The row of `alerts`, in the order of `ALERT_COLUMNS`."""
+def readied(entry: Entry) -> tuple[dict[str, Any], str]:
+    """An alert's record as PostgreSQL can hold it, and the same as JSON."""
+    record = entry.record()
+    text = json.dumps(record, ensure_ascii=False)
+    if "\\u0000" not in text:  # nearly always: looking through the text is cheaper than through the record
+        return record, text
+    bent: dict[str, Any] = storable(record)
+    return bent, json.dumps(bent, ensure_ascii=False)
+
+
+def alert_row(entry: Entry, record: Mapping[str, Any], text: str) -> Row:
+    """The row of `alerts`, in the order of `ALERT_COLUMNS`; `text` is the record as JSON."""
     header = record["header"]
     handling = header["handling"]
     return (
@@ -69,7 +79,7 @@ def alert_row(entry: Entry, record: Mapping[str, Any]) -> Row:
         *(moment(header[name]) for name in ("sent_at", "effective_at", "expires_at")),
         moment(header["review_at"]) if header["review_at"] else None,
         *(header["crimes"], handling["tlp"], handling["codes"], handling["note"]),
-        json.dumps(record, ensure_ascii=False),
+        text,
         *(entry.digest, entry.value, entry.sig, moment(entry.at), entry.hub_time_only, moment(entry.received_at)),
     )
 

@@ -66,6 +66,8 @@ def test_an_edge_killed_at_random_moments_stores_everything_once(corner: Corner,
             child.send_signal(signal.SIGKILL)
             assert child.wait(10) == -signal.SIGKILL
     with process(log, "--config", str(config), "edge") as child:
+        corner.put(pens.write(5))
+        sent = pens.written
         until(lambda: len(effects(dsn)) >= sent, "everything is stored")
         until(lambda: len({receipt["digest"] for receipt in corner.receipts()}) == sent, "everything is receipted")
         until(lambda: lines(drop) >= sent, "everything is in the other sink")

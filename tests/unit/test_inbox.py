@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -169,3 +170,12 @@ def test_entries_are_found_by_the_beginning_of_an_id(inbox: Inbox) -> None:
 def test_headers_come_back_as_they_were(headers: list[tuple[str, bytes | None]]) -> None:
     """Evidence is kept to the byte."""
     assert read_headers(write_headers(headers)) == tuple(headers)
+
+
+def test_many_may_open_a_new_inbox_at_once(tmp_path: Path) -> None:
+    """The edge makes it while a desk already looks; all see one and the same."""
+    with ThreadPoolExecutor(4) as pool:
+        for number in range(20):
+            folder = tmp_path / str(number)
+            ids = list(pool.map(lambda _, folder=folder: Inbox.open(folder).id, range(4)))  # type: ignore[misc]
+            assert len(set(ids)) == 1
