@@ -82,6 +82,8 @@ def _broken(
     yield from _sent(header, now)
     if is_end:
         yield from _end(record, header)
+        if header["hub_digest"]:
+            yield from _chain(audience)
         yield from findings(by_name("end"), record)
         return
     today = dt.datetime.fromtimestamp(now // 1_000_000, dt.UTC).date()
@@ -108,10 +110,10 @@ def _speaker(kind: str, header: AlertHeader, directory: Directory | None) -> Ite
     if agency is None:
         yield "header.agency", "RULE_AGENCY_UNKNOWN", header["agency"]
         return
-    if agency.member != header["member"]:
-        yield "header.member", "RULE_AGENCY_MEMBER", header["member"]
-    if kind not in agency.kinds:
+    if kind not in agency.kinds and header["message"] not in ENDS:
         yield "header.agency", "RULE_KIND_NOT_ALLOWED", kind
+    if header["message"] in ENDS:
+        return  # whoever has lost its standing or a kind may still take back what it published
     member = directory.members.get(agency.member)
     if member is None or member.standing != "GOOD":
         yield "header.member", "RULE_MEMBER_STANDING", header["member"]

@@ -14,7 +14,7 @@ import pytest
 
 import schemas
 from schemas import registry
-from schemas.compatibility import Version, release_problems
+from schemas.compatibility import Version, misreadings, release_problems
 from schemas.registry import by_name
 from tests.support import samples
 
@@ -80,6 +80,17 @@ def test_a_new_symbol_is_unknown_to_an_old_reader() -> None:
     assert problems(definition) == []
     newer = write(samples.person(warnings=["ESCAPE_RISK"]), definition)
     assert read(newer, writer=definition, reader=PERSON)["warnings"] == ["UNKNOWN"]
+
+
+def test_a_new_symbol_needs_a_default_at_the_reader() -> None:
+    """Else the first record that has it cannot be read."""
+    reader, sex = changed("sex", "type")
+    del sex["default"]
+    writer, _ = changed()
+    assert misreadings(reader, writer) == []
+    next(field for field in writer["fields"] if field["name"] == "sex")["type"]["symbols"].append("NOT_STATED")
+    assert misreadings(reader, writer) == ["sex: NOT_STATED is unknown here, and the enum has no default"]
+    assert misreadings(PERSON, writer) == []
 
 
 def bad_added_without_default() -> Any:

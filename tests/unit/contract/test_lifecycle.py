@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -98,6 +99,28 @@ def test_changes_are_not_offered_yet(message: Message, reason: str) -> None:
     assert (found.outcome, found.reason) == ("REFUSED", reason)
 
 
+@pytest.mark.parametrize("version", [1, 2, 3, 4])
+@pytest.mark.parametrize("partition", [0, 1])
+def test_every_admitted_version_may_come_again(version: int, partition: int) -> None:
+    """Whatever followed it, an end included, and in whatever order."""
+    names = ("ALERT", "SUSPEND", "RESUME", "CANCEL")
+    entry = lived(*names)
+    found = step(entry, (names[version - 1], version, "person", f"d{version}", partition), offered=())
+    assert found == Transition("ADMITTED", again=True, reason="", entry=entry)
+
+
+def numbered(names: list[str]) -> list[Message]:
+    """The messages as an honest author sends them."""
+    return [(name, version, "person", f"d{version}", 0) for version, name in enumerate(names, 1)]
+
+
+def mixed(two: tuple[list[Message], list[Message]]) -> list[Message]:
+    """One of the first, one of the second, in turn."""
+    turns = itertools.zip_longest(*two)
+    return [message for turn in turns for message in turn if message is not None]
+
+
+honest = st.lists(st.sampled_from(ALL), max_size=6).map(lambda names: numbered(["ALERT", *names]))
 messages = st.tuples(
     st.sampled_from((*ALL, "UNKNOWN")),
     st.integers(-1, 6),
@@ -107,7 +130,7 @@ messages = st.tuples(
 )
 
 
-@given(st.lists(messages, max_size=30))
+@given(st.one_of(st.lists(messages, max_size=30), honest, st.tuples(honest, st.lists(messages)).map(mixed)))
 def test_any_order_of_messages_keeps_the_laws(sent: list[Message]) -> None:
     """No gap, no forbidden step, nothing after an end, no change by a refusal, every re-send admitted again."""
     entry: RegisterEntry | None = None
@@ -132,7 +155,7 @@ def test_any_order_of_messages_keeps_the_laws(sent: list[Message]) -> None:
         entry = found.entry
 
 
-@given(st.lists(messages, max_size=20), st.data())
+@given(st.one_of(honest, st.tuples(honest, st.lists(messages)).map(mixed)), st.data())
 def test_a_second_delivery_of_everything_changes_nothing(sent: list[Message], data: st.DataObject) -> None:
     """Replay: the same messages again, in any order, leave the entry as it is where they had been admitted."""
     entry: RegisterEntry | None = None

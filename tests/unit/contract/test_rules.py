@@ -110,6 +110,13 @@ CASES: list[tuple[str, dict[str, Any], str, Any, str]] = [
     ("person", PERSON, "header.national_ref", "AZ\t1", "RULE_CONTROL_CHARACTER"),
     ("person", PERSON, "header.national_ref", "AZ\u202e1", "RULE_BIDI_OVERRIDE"),
     ("person", PERSON, "header.national_ref", "AZ\u200b1", "RULE_CONTROL_CHARACTER"),
+    ("person", PERSON, "header.national_ref", "AZ\u31641", "RULE_CONTROL_CHARACTER"),
+    ("person", PERSON, "header.national_ref", "x" * 257, "RULE_TOO_LONG"),
+    ("person", PERSON, "header.unit", "x" * 501, "RULE_TOO_LONG"),
+    ("person", PERSON, "header.unit", "Unit\u202e3", "RULE_BIDI_OVERRIDE"),
+    ("person", PERSON, "header.unit", "Отдел 3, вул. Ніжинська", ""),
+    ("person", PERSON, "births[0].place", "می\u200cخواهم", ""),
+    ("person", PERSON, "births[0].place", "Ganja\x07", "RULE_CONTROL_CHARACTER"),
     ("person", PERSON, "header.legal_basis.decision_ref", "@SUM(1)", "RULE_FORMULA"),
     (
         "person",
@@ -256,6 +263,8 @@ def test_detention_needs_more_than_a_name_and_a_nationality() -> None:
     record = samples.person(births=[], identifiers=[])
     assert rules_of("person", record) == ["RULE_IDENTITY_COERCIVE"]
     assert rules_of("person", changed(record, "header.action", "LOCATE")) == []
+    assert rules_of("person", {**record, "identifiers": PERSON["identifiers"]}) == []
+    assert rules_of("person", {**record, "births": PERSON["births"]}) == []
     nobody = {**record, "nationalities": []}
     assert rules_of("person", changed(nobody, "header.action", "LOCATE")) == ["RULE_IDENTITY_MISSING"]
 
