@@ -25,7 +25,7 @@ from streams.clock import tick
 from streams.engine.clients import Clients
 from streams.engine.contract import Emit
 from streams.engine.effects import Ack, Effects
-from streams.engine.errors import Exit, Stop, die
+from streams.engine.errors import Exit, Stop, die, where
 from streams.engine.faust_runner import FaustRunner
 from streams.engine.group import GroupSource
 from streams.engine.lanes import LaneSource, Topics
@@ -218,6 +218,8 @@ def _drive(runner: LoopRunner | FaustRunner) -> int:
         runner.run()
     except Stop as stop:
         die(stop.code, stop.why)
+    except KafkaException as error:
+        die(Exit.BROKER, f"{error.args[0].name()} in {where(error)}")
     return 0
 
 
