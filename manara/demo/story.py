@@ -92,18 +92,25 @@ class Story:
         From then on what is measured is the network, not its start.
         """
         self._screen.steps.say("First alert, all the way to the databases")
-        readers = {row.member for row in self._expected if row.agency == AGENCY}
-        senders = [self._network.home.agency(file.agency) for file in self._files]
         deadline = time.monotonic() + self._options.patience
-        while not all(map(counts.read().get, readers)) or not all(map(outboxes.connected, senders)):
+        while missing := self._not_there(counts):
             self._network.look()
             if time.monotonic() > deadline:
                 raise ManaraError(
-                    f"The first alert has not come through within {self._options.patience:.0f} s.",
+                    f"After {self._options.patience:.0f} s the network is not at work: {'; '.join(missing)}.",
                     f"Look at {self._network.home.logs}; --home FOLDER keeps the logs of a demo.",
                 )
             time.sleep(LOOK_SECONDS)
         self._screen.steps.say("")
+
+    def _not_there(self, counts: Counts) -> list[str]:
+        """What is still waited for, in words."""
+        stored = counts.read()
+        readers = sorted({row.member for row in self._expected if row.agency == AGENCY and not stored[row.member]})
+        folders = {self._network.home.agency(file.agency) for file in self._files}
+        senders = sorted(folder.name for folder in folders if not outboxes.connected(folder))
+        said = {"the first alert has not reached": readers, "no broker has been reached by": senders}
+        return [f"{words} {', '.join(names)}" for words, names in said.items() if names]
 
     def _watch(
         self, status: StatusReader, ends: Ends, counts: Counts, running: Imports, show: Callable[[Progress], None]

@@ -55,7 +55,7 @@ def rows_of_all_files() -> Iterator[tuple[str, str, Row]]:
         lines = (STORY / name).read_text("utf-8").splitlines()
         yield from ((name.split("/")[0], kind, english(json.loads(line))) for line in lines)
     for name, kind in XLSX.items():
-        heading, *rows = openpyxl.load_workbook(STORY / name, read_only=True).worksheets[0].iter_rows(values_only=True)
+        heading, *rows = openpyxl.load_workbook(STORY / name).worksheets[0].iter_rows(values_only=True)
         cells = [dict(zip(map(str, heading), row, strict=True)) for row in rows]
         yield from ((name.split("/")[0], kind, english(row)) for row in cells)
 
