@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from rich.cells import cell_len
+from rich.console import Console
 from rich.text import Text
 
 from consumers import summary
@@ -24,6 +25,7 @@ PRECEDENCE_STYLES: Final = {
     "ROUTINE": "",
 }
 CUT_OFF_STYLE: Final = "bold white on red"
+INDENT: Final = "    "
 _NARROWEST: Final = 40
 
 
@@ -41,14 +43,16 @@ def alert(entry: Entry, width: int, *, expired: bool = False) -> list[Text]:
     head.append(summary.title(entry), "bold" if not expired else "dim")
     marks = [word for word, there in (("EXPIRED", expired), ("TIME BY HUB ONLY", entry.hub_time_only)) if there]
     name = f"{entry.message} {clean(entry.alert_id, 40)} v{entry.version}"
-    return lines(entry.status, [head, *_filled([name, *marks, *summary.details(entry)], width - 12)], width)
+    room = _room(entry.status, width) - len(INDENT)
+    return lines(entry.status, [head, *_filled([name, *marks, *summary.details(entry)], room)], width)
 
 
-def lines(status: str, content: Sequence[Text], width: int) -> list[Text]:
-    """Each line with the banner of its status before it, cut to the width."""
-    mark = banner(status)
-    room = max(width - mark.cell_len, _NARROWEST)
-    return [mark + _cut(text, room) for text in content]
+def lines(status: str, content: Sequence[Text], width: int, *, whole: bool = False) -> list[Text]:
+    """Each line with the banner of its status before it; what is wider is cut, or goes on below if `whole`."""
+    mark, room = banner(status), _room(status, width)
+    if not whole:
+        return [mark + _cut(text, room) for text in content]
+    return [mark + part for text in content for part in text.wrap(Console(width=room), room)]
 
 
 def cut_off(since: int, now: int) -> Text:
@@ -79,6 +83,11 @@ def duration(seconds: int) -> str:
     return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
 
 
+def _room(status: str, width: int) -> int:
+    """The cells that the banner leaves."""
+    return max(width - banner(status).cell_len, _NARROWEST)
+
+
 def _filled(texts: Iterable[str], width: int) -> list[Text]:
     """Short texts side by side, as many as a line holds; none is broken, so that isolated ones stay whole."""
     rows: list[str] = []
@@ -88,7 +97,7 @@ def _filled(texts: Iterable[str], width: int) -> list[Text]:
             rows[-1] = joined
         else:
             rows.append(text)
-    return [Text("         " + row, "dim") for row in rows]
+    return [Text(INDENT + row, "dim") for row in rows]
 
 
 def _cut(text: Text, width: int) -> Text:

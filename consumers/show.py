@@ -140,7 +140,7 @@ def page(story: Mapping[str, Any], found: list[Entry], width: int) -> Iterator[T
         yield Text(f"EXPIRED by the network's time {story['network_time']}", "bold red")
     for told, entry in zip(story["entries"], found, strict=True):
         yield Text()
-        yield from lines(entry.status, list(_entry(told, entry)), width)
+        yield from lines(entry.status, list(_entry(told, entry)), width, whole=True)
 
 
 def _entry(told: Mapping[str, Any], entry: Entry) -> Iterator[Text]:

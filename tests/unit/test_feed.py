@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from consumers import rendering
+from consumers import rendering, summary
 from consumers.commands import moment
 from consumers.entry import Entry
 from consumers.errors import AlertNotFoundError, EdgeError
@@ -52,6 +52,16 @@ def test_every_line_of_what_is_not_real_says_so(tmp_path: Path, status: str, wid
         found = shown(entry, width)
         assert len(found) > 1
         assert all(row.startswith(f" {status} ") for row in found)
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_nothing_that_decides_is_cut_from_an_alert(tmp_path: Path, width: int) -> None:
+    """What to do, warnings, handling and expiry are whole on a usual terminal."""
+    made = [*alerts(1, record={"warnings": ["ARMED", "VIOLENT"]}), *alerts(1, agency="tr-customs", kind="route")]
+    for entry in entries(made, tmp_path):
+        text = "\n".join(shown(entry, width))
+        assert all(detail in text for detail in summary.details(entry))
+        assert all(len(row) <= width for row in shown(entry, width))
 
 
 def test_a_real_alert_carries_no_banner(tmp_path: Path) -> None:
@@ -249,6 +259,17 @@ def test_show_finds_a_flipped_bit(tmp_path: Path) -> None:
     value[-3] ^= 1
     inbox.db.execute("update inbox set value = ?", (bytes(value),))
     assert everything(inbox, inbox.after(0, 1), NET.pins)["entries"][0]["signature"]["state"] == "BAD_SIGNATURE"
+
+
+def test_show_cuts_nothing(tmp_path: Path) -> None:
+    """A long narrative goes on in the next line, which carries the banner too."""
+    words = " ".join(f"word{number}" for number in range(150))
+    inbox = filled(tmp_path, alerts(1, narrative=[{"lang": "en", "text": words}]))
+    found = inbox.after(0, 1)
+    rows = [row.plain for row in page(everything(inbox, found, NET.pins), found, 80)]
+    assert all(f"word{number}" in " ".join(rows) for number in range(150))
+    assert all(row.startswith(" EXERCISE ") for row in rows[2:])
+    assert max(len(row) for row in rows[2:]) <= 80
 
 
 def test_an_alert_that_is_not_there_or_not_clear_is_said(tmp_path: Path) -> None:

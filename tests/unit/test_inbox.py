@@ -177,5 +177,5 @@ def test_many_may_open_a_new_inbox_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         for number in range(20):
             folder = tmp_path / str(number)
-            ids = list(pool.map(lambda _, folder=folder: Inbox.open(folder).id, range(4)))  # type: ignore[misc]
+            ids = list(pool.map(lambda _, folder=folder: Inbox.open(folder).id, range(4)))
             assert len(set(ids)) == 1
