@@ -3,7 +3,8 @@
     ALERT -> ACTIVE (-> UPDATE, EXTEND: ACTIVE, version + 1) <-> SUSPENDED
     ACTIVE | SUSPENDED -> FULFILLED | CANCELLED | WITHDRAWN
 
-Expiry and review are no messages: they are judged from the record's times against log time.
+Expiry and review are no messages: they are judged from the record's times against log time. An alert that has run out
+takes no living message any more, but it can always be ended.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from typing import Final, Literal
 from schemas.models import AlertHeader, RegisterEntry, State
 from schemas.reasons import Reason
 
-OFFERED: Final[frozenset[str]] = frozenset({"ALERT"})
+OFFERED: Final[frozenset[str]] = frozenset(
+    {"ALERT", "UPDATE", "EXTEND", "SUSPEND", "RESUME", "CANCEL", "WITHDRAW", "FULFIL"}
+)
 """The messages that this version of the network takes; the others are refused after everything else about them."""
 
 LIVING: Final[frozenset[State]] = frozenset({"ACTIVE", "SUSPENDED"})
@@ -57,20 +60,23 @@ def transition(
     digest: str,
     partition: int,
     *,
+    at: int | None = None,
     offered: Collection[str] = OFFERED,
 ) -> Transition:
     """What this message of the entry's own author does to the entry of its identity (None: there is none).
 
+    `at` is log time: by then the known version must not have expired, unless the message is an end; None leaves that
+    out.
     An admitted message that comes again is admitted again, whatever followed it and whatever else is wrong by now: so
     ask this before the publication rules. Otherwise refusals are said in this order: UNKNOWN_ALERT, WRONG_PARTITION,
-    EQUIVOCATION, STALE_VERSION, then the rules about messages.
+    EQUIVOCATION, STALE_VERSION, the rules about messages, EXPIRED.
     """
     if entry is None:
         reason = _refusal_of_first(header, offered)
     elif digest in entry["digests"]:
         return Transition("ADMITTED", again=True, reason="", entry=entry)
     else:
-        reason = _refusal_of_next(entry, header, kind, partition, offered)
+        reason = _refusal_of_next(entry, header, kind, partition, offered) or _too_late(entry, header, at)
     if reason:
         return Transition("REFUSED", again=False, reason=reason, entry=entry)
     return Transition("ADMITTED", again=False, reason="", entry=_after(entry, header, kind, digest, partition))
@@ -100,7 +106,14 @@ def _refusal_of_next(
     return "" if (entry["state"], header["message"]) in NEXT else "RULE_TRANSITION"
 
 
+def _too_late(entry: RegisterEntry, header: AlertHeader, at: int | None) -> str:
+    if at is None or header["message"] in ENDS or entry["expires_at"] > at:
+        return ""
+    return Reason.EXPIRED
+
+
 def _after(entry: RegisterEntry | None, header: AlertHeader, kind: str, digest: str, partition: int) -> RegisterEntry:
+    """The entry afterwards. An end brings no validity of its own: what was known of it stays."""
     return {
         "agency": header["agency"],
         "alert_id": header["alert_id"],
@@ -108,8 +121,9 @@ def _after(entry: RegisterEntry | None, header: AlertHeader, kind: str, digest: 
         "state": "ACTIVE" if entry is None else NEXT[entry["state"], header["message"]],
         "version": header["version"],
         "partition": partition,
-        "expires_at": header["expires_at"],
+        "expires_at": entry["expires_at"] if entry and header["message"] in ENDS else header["expires_at"],
         "digests": [*(entry["digests"] if entry else ()), digest],
         "reached": list(entry["reached"]) if entry else [],
         "admitted_offset": entry["admitted_offset"] if entry else -1,
+        "left": list(entry["left"]) if entry else [],
     }

@@ -1089,6 +1089,8 @@ class RegisterEntry(TypedDict):
     """Members that any version went to, sorted."""
     admitted_offset: int
     """Offset in admitted.v1 that this entry covers; -1 where it came from the local store."""
+    left: list[str]
+    """Members among them that were told NO_LONGER_ADDRESSED and have got nothing since, sorted."""
 
 
 AudienceMode: TypeAlias = Literal[

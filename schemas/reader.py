@@ -2109,6 +2109,117 @@ def _register_entry(b: bytes, i: int) -> tuple[dict[str, Any], int]:
     }, i
 
 
+def _register_entry_1_1(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f3 = _STATE[b[i]]
+    i += 1
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f4 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f5 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f6 = n >> 1 ^ -(n & 1)
+    f7 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f7.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f8 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f8.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f9 = n >> 1 ^ -(n & 1)
+    f10 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f10.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    return {
+        "agency": f0,
+        "alert_id": f1,
+        "kind": f2,
+        "state": f3,
+        "version": f4,
+        "partition": f5,
+        "expires_at": f6,
+        "digests": f7,
+        "reached": f8,
+        "admitted_offset": f9,
+        "left": f10,
+    }, i
+
+
 def _hub_header(b: bytes, i: int) -> tuple[dict[str, Any], int]:
     f0 = _AUDIENCE_MODE[b[i]]
     i += 1
@@ -2164,6 +2275,7 @@ READERS: Final[Mapping[int, Callable[[bytes, int], tuple[dict[str, Any], int]]]]
     520100: _receipts,
     700100: _block,
     720100: _register_entry,
+    720101: _register_entry_1_1,
     800100: _hub_header,
 }
 """Wire id of a schema to the function that reads its records."""

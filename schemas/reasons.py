@@ -65,7 +65,7 @@ _RULES: Final[dict[str, str]] = {
     "RULE_UNKNOWN_VALUE": "Choose one of the values that the contract lists; UNKNOWN says nothing.",
     # What the message does
     "RULE_VERSION": "Number the versions of an alert 1, 2, 3, without gaps.",
-    "RULE_MESSAGE_NOT_OFFERED": "Send only messages ALERT: this version of the network takes no changes or ends yet.",
+    "RULE_MESSAGE_NOT_OFFERED": "Send one of the messages of the contract that this version of the network takes.",
     "RULE_MESSAGE_RECORD": "Send CANCEL, WITHDRAW and FULFIL as an AlertEnd, every other message as a full record.",
     "RULE_TRANSITION": "Look up the alert's state: the life cycle does not let this message follow it.",
     "RULE_END_REASON": "Give a reason that fits: a FULFIL is FULFILLED, a WITHDRAW is WITHDRAWN or an error.",

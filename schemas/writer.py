@@ -1903,6 +1903,107 @@ def _register_entry(r: Any, out: bytearray) -> None:
         _add(n, out)
 
 
+def _register_entry_1_1(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 11:
+        _fail(r)
+    t = _utf8_of(r["agency"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["alert_id"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["kind"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    out.append(_STATE[r["state"]])
+    n = r["version"]
+    if type(n) is not int or not -0x80000000 <= n < 0x80000000:
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    n = r["partition"]
+    if type(n) is not int or not -0x80000000 <= n < 0x80000000:
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    n = r["expires_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    a = r["digests"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["reached"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    n = r["admitted_offset"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    a = r["left"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+
+
 def _hub_header(r: Any, out: bytearray) -> None:
     if type(r) is not dict or len(r) != 5:
         _fail(r)
@@ -1954,6 +2055,7 @@ WRITERS: Final[Mapping[int, Callable[[Any, bytearray], None]]] = {
     520100: _receipts,
     700100: _block,
     720100: _register_entry,
+    720101: _register_entry_1_1,
     800100: _hub_header,
 }
 """Wire id of a schema to the function that writes its records."""

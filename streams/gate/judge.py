@@ -15,6 +15,10 @@ from streams.engine.contract import Record
 from streams.gate.register import absorb
 
 NO_READERS = "RULE_AUDIENCE_EMPTY"
+REACHED = "REACHED"
+"""The rule of an end: it goes to every member that any version went to, past the policy."""
+GONE = policy.Rule.READER_UNKNOWN.value
+"""Beside it: one of those members has left the directory, so there is nobody to deliver to."""
 MAX_ERRORS = 100
 """Violations that are kept of one message: 64 KiB can hold tens of thousands, more than quarantine could take."""
 _TRACEPARENT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -45,20 +49,45 @@ def judge(
     Order: life cycle (identity, version, ownership; a re-send ends here), publication rules with expiry, readers.
     """
     header = opened.header
-    step = lifecycle.transition(entry, header, opened.kind, opened.digest, record.partition)
+    step = lifecycle.transition(entry, header, opened.kind, opened.digest, record.partition, at=record.time)
     if step.outcome == "REFUSED":
         named = (FieldError(path="header.message", rule=step.reason),) if step.reason.startswith("RULE_") else ()
         raise Refusal(step.reason, _life(entry, opened), named)
     if step.again:
         return Judgement()
     _check_rules(opened, hub, directory, record.time)
-    readers = memo.readers(policy.facts(opened.kind, header), policy.audience(hub), directory)
+    if entry is not None and header["message"] in lifecycle.ENDS:
+        readers = _reached(entry, directory)
+    else:
+        readers = _addressed(opened, hub, directory, memo)
+    item = _item(record, opened, readers, entry, directory)
+    return Judgement(item, absorb(entry, item))
+
+
+def _reached(entry: RegisterEntry, directory: Directory) -> policy.Readers:
+    """Readers of an end: who has it must hear of it, whatever standing, clearance and audience say today."""
+    known = tuple(member for member in entry["reached"] if member in directory.members)
+    return policy.Readers(known, (REACHED,) if len(known) == len(entry["reached"]) else (GONE, REACHED))
+
+
+def _addressed(opened: Opened, hub: HubHeader, directory: Directory, memo: policy.Memo) -> policy.Readers:
+    """Readers of a living message, which has at least one."""
+    readers = memo.readers(policy.facts(opened.kind, opened.header), policy.audience(hub), directory)
     if not readers.deliver:
         raise Refusal(
             NO_READERS, "no member of the audience may read it", (FieldError(path="audience", rule=NO_READERS),)
         )
-    item = _item(record, opened, readers, entry, directory.seq)
-    return Judgement(item, absorb(entry, item))
+    return readers
+
+
+def _leave(entry: RegisterEntry | None, readers: policy.Readers, directory: Directory) -> list[str]:
+    """Members that have the alert and are left out now. Who was told before, and got nothing since, is not told again:
+    a second notice would say that the alert lives on.
+    """
+    if entry is None:
+        return []
+    settled = {*readers.deliver, *entry["left"]}
+    return [member for member in entry["reached"] if member not in settled and member in directory.members]
 
 
 def _life(entry: RegisterEntry | None, opened: Opened) -> str:
@@ -75,10 +104,10 @@ def _check_rules(opened: Opened, hub: HubHeader, directory: Directory, at: int) 
 
 
 def _item(
-    record: Record, opened: Opened, readers: policy.Readers, entry: RegisterEntry | None, directory_seq: int
+    record: Record, opened: Opened, readers: policy.Readers, entry: RegisterEntry | None, directory: Directory
 ) -> Admitted:
     header = opened.header
-    reached = entry["reached"] if entry else []
+    ended = entry is not None and header["message"] in lifecycle.ENDS
     headers = dict(record.headers)  # `sig` and `hub` are known to be there once
     return {
         "agency": header["agency"],
@@ -88,13 +117,13 @@ def _item(
         "message": header["message"],
         "digest": opened.digest,
         "admitted_at": record.time,
-        "expires_at": header["expires_at"],
+        "expires_at": entry["expires_at"] if entry is not None and ended else header["expires_at"],
         "precedence": header["precedence"],
-        "directory_seq": directory_seq,
+        "directory_seq": directory.seq,
         "partition": record.partition,
         "offset": record.offset,
         "deliver": list(readers.deliver),
-        "leave": [member for member in reached if member not in readers.deliver],
+        "leave": [] if ended else _leave(entry, readers, directory),
         "rules": list(readers.rules),
         "trace": _trace(headers.get(message.TRACE)),
         "hub": headers[message.HUB] or b"",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from schemas import codec, registry
 from schemas.lifecycle import NEXT
@@ -18,8 +18,10 @@ from schemas.models import Admitted, Block, Position, RegisterEntry
 from streams.engine.contract import Fold, Known
 
 _SEQUENCE = struct.Struct(">q")
+_FRAMED = b"\x00"
 LOCAL = -1
 """`admitted_offset` of an entry in the local store; the snapshot's writer puts the real one."""
+_BARE = registry.wire_id("register", 1, 0)
 
 
 class Chain(NamedTuple):
@@ -35,16 +37,26 @@ def source(agency: str, partition: int) -> bytes:
 
 
 def read(value: bytes | None) -> RegisterEntry | None:
-    """The entry in a value of the state."""
+    """The entry in a value of the state.
+
+    A value of schema 1.0 is a bare body, which begins with the length of the agency's name and so never with 0.
+    """
     if value is None:
         return None
-    entry: RegisterEntry = codec.decode(registry.by_name("register"), value)  # type: ignore[assignment]
-    return entry
+    latest = registry.by_name("register")
+    if value.startswith(_FRAMED):
+        schema_id, body = codec.unframe(value)
+        schema = registry.by_id(schema_id)
+    else:
+        schema, body = registry.by_id(_BARE), value
+    entry = codec.decode(schema, body) if schema is latest else codec.resolve(body, schema, latest)
+    return cast("RegisterEntry", entry)
 
 
 def write(entry: RegisterEntry) -> bytes:
-    """The value of an entry for the state."""
-    return codec.encode(registry.by_name("register"), entry)
+    """The value of an entry for the state: framed, so that a later version knows what it reads."""
+    schema = registry.by_name("register")
+    return codec.frame(schema, codec.encode(schema, entry))
 
 
 def read_chain(value: bytes | None) -> Chain:
@@ -66,11 +78,12 @@ def absorb(entry: RegisterEntry | None, item: Admitted, *, stale: bool = False) 
     """The entry after an admitted message. `stale`: the item came from a worker that had lost the lane.
 
     A stale item of an alert that is known already, or one that the entry covers, only adds to `reached`: it may have
-    been delivered, so an end must reach those members too.
+    been delivered, so an end must reach those members too, and who was told to be left out must be told anew.
     """
     reached = sorted({*(entry["reached"] if entry else ()), *item["deliver"]})
+    left = (set(entry["left"]) if entry else set[str]()) - set(item["deliver"])
     if entry is not None and (stale or item["digest"] in entry["digests"] or item["version"] < entry["version"]):
-        return {**entry, "reached": reached, "admitted_offset": LOCAL}
+        return {**entry, "reached": reached, "left": sorted(left), "admitted_offset": LOCAL}
     before = entry["digests"][: item["version"] - 1] if entry else []
     return {
         "agency": item["agency"],
@@ -83,6 +96,7 @@ def absorb(entry: RegisterEntry | None, item: Admitted, *, stale: bool = False) 
         "digests": [*before, item["digest"]],
         "reached": reached,
         "admitted_offset": LOCAL,
+        "left": sorted(left.union(item["leave"])),
     }
 
 

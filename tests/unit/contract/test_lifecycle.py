@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.lifecycle import ENDS, NEXT, Transition, transition
+from schemas.lifecycle import ENDS, NEXT, OFFERED, Transition, transition
 from schemas.models import RegisterEntry
 from tests.support import samples
 
@@ -19,7 +19,7 @@ Message = tuple[str, int, str, str, int]
 """Message type, version, kind, digest, partition."""
 
 
-def step(entry: RegisterEntry | None, message: Message, offered: Any = ALL) -> Transition:
+def step(entry: RegisterEntry | None, message: Message, offered: Any = OFFERED) -> Transition:
     """One message to one entry."""
     name, version, kind, digest, partition = message
     header: Any = samples.header(message=name, version=version)
@@ -49,6 +49,7 @@ def test_an_alert_opens_an_entry() -> None:
         "digests": ["d1"],
         "reached": [],
         "admitted_offset": -1,
+        "left": [],
     }
 
 
@@ -92,11 +93,38 @@ def test_what_does_not_fit_is_refused(before: tuple[str, ...], message: Message,
         (("UPDATE", 1, "person", "x", 0), "EQUIVOCATION"),
     ],
 )
-def test_changes_are_not_offered_yet(message: Message, reason: str) -> None:
-    """Said only after identity and version, so that what is said stays true when they are offered."""
+def test_a_message_that_a_network_does_not_offer_is_refused(message: Message, reason: str) -> None:
+    """Said only after identity and version, so that what is said stays true when it is offered."""
     header: Any = samples.header(message=message[0], version=message[1])
-    found = transition(lived("ALERT"), header, message[2], message[3], message[4])
+    found = transition(lived("ALERT"), header, message[2], message[3], message[4], offered=("ALERT",))
     assert (found.outcome, found.reason) == ("REFUSED", reason)
+
+
+def test_all_eight_messages_are_offered() -> None:
+    """Agency, hub and edge serve the whole life cycle."""
+    assert set(ALL) == OFFERED
+
+
+@pytest.mark.parametrize("name", ALL[1:])
+@pytest.mark.parametrize("late", [-1, 0, 1])
+def test_what_has_expired_can_only_be_ended(name: str, late: int) -> None:
+    """By log time, against the version that is known; a re-send and an end always pass."""
+    entry = lived("ALERT", "SUSPEND") if name == "RESUME" else lived("ALERT")
+    assert entry is not None
+    header: Any = samples.header(message=name, version=entry["version"] + 1, expires_at=entry["expires_at"] + 10**12)
+    found = transition(entry, header, "person", "x", 0, at=entry["expires_at"] + late)
+    assert found.reason == ("EXPIRED" if late >= 0 and name not in ENDS else "")
+    assert transition(entry, header, "person", "d1", 0, at=2**60).again
+
+
+def test_an_end_leaves_the_validity_as_it_was() -> None:
+    """Whatever its header says."""
+    entry = lived("ALERT")
+    assert entry is not None
+    header: Any = samples.header(message="CANCEL", version=2, expires_at=0)
+    after = transition(entry, header, "person", "x", 0).entry
+    assert after is not None
+    assert after["expires_at"] == entry["expires_at"]
 
 
 @pytest.mark.parametrize("version", [1, 2, 3, 4])
