@@ -210,6 +210,9 @@ def words(error: KafkaError, kafka: KafkaSettings, *, what: str = "") -> BrokerE
     librdkafka's own text is not repeated: for rights it is an unreadable dump of a request, which may hold data.
     """
     code, text = error.code(), error.str()
+    if code == KafkaError._AUTHENTICATION and "failed: Local:" in text:  # noqa: SLF001
+        # the client's own end of a connection that broke during the login: the broker has said nothing about us
+        return unreachable(kafka, "the connection ended before the login was answered")
     if code in _TABLE:
         cause, sentence, remedy = _TABLE[code]
         return BrokerError(

@@ -135,3 +135,21 @@ def test_the_operating_systems_refusals_are_sentences(number: int, kind: type[Ex
     assert isinstance(said_, kind)
     assert said in said_.message
     assert said_.remedy
+
+
+def test_a_login_that_broke_off_on_our_side_is_no_wrong_password() -> None:
+    """On a busy machine a connection ends in the middle of the login: worth another try, not fatal."""
+    problem = Problem(SETTINGS)
+    problem(
+        KafkaError(
+            KafkaError._AUTHENTICATION,
+            "sasl_ssl://127.0.0.1:28161/1: SASL authentication error: SaslAuthenticateRequest failed: "
+            "Local: Timed out in queue (after 0ms in state DOWN)",
+        )
+    )
+    problem.raise_if_fatal()
+    assert problem.error is not None
+    assert problem.error.cause is Cause.UNREACHABLE
+    problem(KafkaError(KafkaError._AUTHENTICATION, "SASL authentication error: Authentication failed"))
+    with pytest.raises(BrokerError, match="password"):
+        problem.raise_if_fatal()
