@@ -27,6 +27,7 @@ ISSUER: Final = "hub.route"
 class Route:
     """The stage. `directory` gives the latest snapshot, `signer` is the key of `hub.route`.
 
+    An end is fanned out as any other message, to the feeds of the alert's own kind.
     A block that cannot be decoded, or that names a member, kind or agency that does not exist, ends the process: only
     the gate writes blocks, so the hub itself is broken, and passing over it would lose alerts in silence.
     """
@@ -42,8 +43,8 @@ class Route:
         counted: Counter[tuple[str, str]] = Counter()
         for record in batch:
             block = _read(record)
+            block["admitted"] = [_within(item, record, directory) for item in block["admitted"]]
             for item in block["admitted"]:
-                _check(item, record, directory)
                 output.emits += self._feeds(item)
                 counted.update((member, item["kind"]) for member in (*item["deliver"], *item["leave"]))
             output.emits += self._receipts(block, record.time)
@@ -75,21 +76,26 @@ class Route:
         return Emit(self._names.status(agency), agency.encode(), value, cast("Headers", headers))
 
 
-def _check(item: Admitted, record: Record, directory: Directory) -> None:
-    """Fail closed: what the directory does not know has no feed.
+def _within(item: Admitted, record: Record, directory: Directory) -> Admitted:
+    """The item for the members that have a feed. Fail closed: what the directory does not know has none.
 
     What was decided by a newer directory than ours is let through: the broker refuses a topic that does not exist.
+    Members that an older one still had have left since: they have no right any more, and the others are served.
     """
     place = f"{record.topic}/{record.partition}/{record.offset}"
     if item["kind"] not in registry.ALERT_KINDS:
         raise Stop(Exit.BROKEN_BLOCK, f"{place} names the kind {item['kind']!r}, which has no feeds")
     if item["directory_seq"] > directory.seq:
-        return
+        return item
     strangers = {*item["deliver"], *item["leave"]} - directory.members.keys()
+    if strangers and item["directory_seq"] < directory.seq:
+        deliver, leave = ([m for m in item[part] if m not in strangers] for part in ("deliver", "leave"))
+        return {**item, "deliver": deliver, "leave": leave}
     if strangers:
         raise Stop(Exit.BROKEN_BLOCK, f"{place} names members without feeds: {', '.join(sorted(strangers))}")
     if item["agency"] not in directory.agencies:
         raise Stop(Exit.BROKEN_BLOCK, f"{place} names the agency {item['agency']}, which the directory does not know")
+    return item
 
 
 def _count(block: Block) -> None:

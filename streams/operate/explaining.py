@@ -7,8 +7,15 @@ from typing import Any, cast
 
 from schemas import codec, message, registry
 from schemas.directory import Directory
+from schemas.lifecycle import ENDS
 from schemas.models import Admitted, AlertHeader, HubHeader
 from streams import policy
+from streams.gate.judge import REACHED
+
+_AN_END = {
+    True: "{member} gets the {message}: a version of the alert had reached it, so its end must, past the policy.",
+    False: "{member} does not get the {message}: no version of the alert had reached it.",
+}
 
 
 @dataclass(frozen=True)
@@ -77,13 +84,17 @@ def explain(item: Admitted, member: str, directory: Directory) -> Explanation:
     hub = cast("HubHeader", codec.decode(registry.by_name("hub"), item["hub"]))
     facts = policy.facts(item["kind"], header_of(item))
     decision = policy.explain(facts, policy.audience(hub), directory, member)
+    allowed, rule, sentence = decision.allowed, decision.rule.value, decision.sentence
+    if item["message"] in ENDS:  # the policy is not asked: an end goes to whom the alert had reached
+        allowed, rule = member in item["deliver"], REACHED
+        sentence = _AN_END[allowed].format(member=member, message=item["message"])
     return Explanation(
         alert=message.identity(item["agency"], item["alert_id"]).decode(),
         version=item["version"],
         member=member,
-        allowed=decision.allowed,
-        rule=decision.rule.value,
-        sentence=decision.sentence,
+        allowed=allowed,
+        rule=rule,
+        sentence=sentence,
         recorded=member in item["deliver"],
         judged_by=item["directory_seq"],
         explained_by=directory.seq,

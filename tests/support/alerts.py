@@ -170,6 +170,18 @@ def hub_header(
     return {"mode": mode, "members": sorted(members), "sequence": sequence, "previous": previous, "salt": salt}
 
 
+END_REASONS = {"FULFIL": "FULFILLED", "CANCEL": "NO_LONGER_WANTED", "WITHDRAW": "WITHDRAWN"}
+
+
+def end(
+    agency: str, alert: str, version: int, message_: str = "CANCEL", kind: str = "person", **changes: Any
+) -> dict[str, Any]:
+    """An AlertEnd; `changes` are fields of its header, but `reason` and `note` replace fields of the record."""
+    reason, note = changes.pop("reason", END_REASONS[message_]), changes.pop("note", "")
+    heading = BUILDERS[kind](agency, alert_id=alert, version=version, message=message_, **changes)["header"]
+    return {"header": heading, "kind": kind, "reason": reason, "note": note}
+
+
 @dataclass
 class Author:
     """One agency that writes into one partition: it counts its sequence and chains its digests."""
@@ -204,6 +216,16 @@ class Author:
         number = int.from_bytes(hashlib.sha256(self.agency.encode()).digest()[:4]) + self.written
         fields = {"alert_id": alert_id(number, changes.get("now", NOW)), **changes}
         return self.seal(BUILDERS[kind](self.agency, **fields), kind, mode=mode, members=members)
+
+    def follow(self, before: message.Sealed, message_: str, *, version: int = 0, **changes: Any) -> message.Sealed:
+        """The next message about an alert: a full snapshot, or an AlertEnd. `mode` and `members` as of `seal`."""
+        audience = {name: changes.pop(name) for name in ("mode", "members") if name in changes}
+        number = version or before.version + 1
+        if message_ in END_REASONS:
+            record = end(self.agency, before.alert_id, number, message_, before.kind, **changes)
+            return self.seal(record, "end", **audience)
+        fields = {"alert_id": before.alert_id, "version": number, "message": message_, **changes}
+        return self.seal(BUILDERS[before.kind](self.agency, **fields), before.kind, **audience)
 
 
 def log_time(number: int = 0, now: int = NOW) -> int:

@@ -206,14 +206,15 @@ def test_tens_of_thousands_of_violations_fit_into_quarantine(desk: Desk) -> None
     assert max(len(emit.value or b"") for emit in answer.output.emits) < 256 * 1024
 
 
-def test_a_message_that_is_not_offered_yet_says_which_field(desk: Desk) -> None:
-    """An UPDATE of an alert that is known: the rule, and where."""
+@pytest.mark.parametrize(("message_", "rule"), [("RESUME", "RULE_TRANSITION"), ("UNKNOWN", "RULE_MESSAGE_NOT_OFFERED")])
+def test_a_message_that_does_not_fit_says_which_field(desk: Desk, message_: str, rule: str) -> None:
+    """Of an alert that is known and active: the rule, and where."""
     author, inlets = Author.of("az-police"), Inlets()
     first = author.write()
-    second = author.write(alert_id=first.alert_id, version=2, message="UPDATE")
+    second = author.write(alert_id=first.alert_id, version=2, message=message_)
     verdict = desk.judge(inlets.put(first), inlets.put(second)).verdicts["az-police"][1]
-    assert verdict["reason"] == "RULE_MESSAGE_NOT_OFFERED"
-    assert verdict["errors"] == [{"path": "header.message", "rule": "RULE_MESSAGE_NOT_OFFERED"}]
+    assert verdict["reason"] == rule
+    assert verdict["errors"] == [{"path": "header.message", "rule": rule}]
 
 
 def test_a_defect_that_one_record_meets_loses_nothing_and_stops_nothing(
@@ -293,6 +294,7 @@ def test_the_register_holds_every_digest_and_whom_each_version_reached(desk: Des
         "digests": [sealed.digest],
         "reached": ["EG", "TR"],
         "admitted_offset": -1,
+        "left": [],
     }
 
 

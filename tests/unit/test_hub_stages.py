@@ -125,6 +125,30 @@ def test_what_is_no_block_stops_the_hub(value: bytes | None) -> None:
     assert stopped.value.code is Exit.BROKEN_BLOCK
 
 
+def test_an_end_goes_to_the_feeds_of_the_alert_s_own_kind_and_is_counted() -> None:
+    """Its own schema is `end`; the block says which kind it ends, and ROUTED counts all whom the alert had reached."""
+    out = route(item(kind="transfer", message="WITHDRAW", version=3, deliver=["EG", "KZ", "MA"], rules=["REACHED"]))
+    feeds = [emit for emit in out.emits if emit.topic.startswith("feeds.")]
+    assert [e.topic for e in feeds] == ["feeds.v1.eg.transfer", "feeds.v1.kz.transfer", "feeds.v1.ma.transfer"]
+    assert {emit.key for emit in feeds} == {b"az-police/one"}
+    told = out.emits[-1]
+    _, said, _ = message.open_record(told.value, told.headers, directory=NET.directory, at=NOW, holders={"hub.route"})
+    assert [(r["kind"], r["version"], r["stage"], r["count"]) for r in said["receipts"]] == [
+        ("transfer", 3, "ROUTED", 3)
+    ]
+
+
+def test_a_member_that_left_between_gate_and_route_is_passed_over_and_the_others_are_served() -> None:
+    """Decided by directory 1, routed by 2 that no longer has SA: the hub goes on, and the count is what was sent."""
+    later = Route(NAMES, lambda: network(2).directory, NET.key("hub.route"))
+    out = later.process(0, [record(block(item(deliver=["EG", "SA"], leave=["MA", "SB"])))], {}, 0)
+    feeds = [emit.topic for emit in out.emits if emit.topic.startswith("feeds.")]
+    assert feeds == ["feeds.v1.eg.person", "feeds.v1.ma.person"]
+    told = out.emits[-1]
+    _, said, _ = message.open_record(told.value, told.headers, directory=NET.directory, at=NOW, holders={"hub.route"})
+    assert said["receipts"][0]["count"] == 1
+
+
 def test_a_member_of_a_newer_directory_is_left_to_the_broker() -> None:
     """The gate may know it before we do; a topic that does not exist fails the delivery, which ends the worker."""
     out = route(item(deliver=["SA"], directory_seq=2))

@@ -55,6 +55,19 @@ def test_explain_agrees_with_what_the_gate_decided() -> None:
     }
 
 
+def test_an_end_is_explained_by_whom_the_alert_had_reached() -> None:
+    """The policy is not asked: who has the alert gets its end, though it was left out or would not be cleared today."""
+    desk, inlets, author = Desk(), Inlets(), Author.of("az-police")
+    first = author.write(mode="LISTED", members=["EG", "TR"])
+    second = author.follow(first, "UPDATE", mode="LISTED", members=["TR"])
+    closing = author.follow(second, "WITHDRAW")
+    *_, item = desk.judge(*map(inlets.put, (first, second, closing))).admitted
+    left, stranger = (explaining.explain(item, code, desk.net.directory) for code in ("EG", "KZ"))
+    assert (left.allowed, left.rule, left.agrees) == (True, "REACHED", True)
+    assert (stranger.allowed, stranger.rule, stranger.agrees) == (False, "REACHED", True)
+    assert "WITHDRAW" in left.sentence
+
+
 def test_a_block_that_does_not_follow_the_policy_is_said_loudly() -> None:
     """A hub that delivered to somebody who may not read it is found out."""
     desk = Desk()
