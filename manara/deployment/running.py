@@ -64,7 +64,7 @@ def things_to_try(network: Network) -> Iterator[str]:
         (home.member("AZ"), "feed --since 1h"),
         (home.agency("tr-customs"), "status"),
         (home.agency("tr-customs"), "new route > route.yaml"),
-        (home.agency("tr-customs"), "publish route.yaml --send"),
+        (home.agency("tr-customs"), "check route.yaml"),
     ):
         if party.is_dir():
             yield f'{manara} --config "$H/{settings_file(party).relative_to(home.root)}" {words}'
