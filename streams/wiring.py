@@ -13,6 +13,7 @@ from confluent_kafka import KafkaException, TopicPartition
 
 from manara import keys, metrics, stores
 from manara.directory import DirectoryReader
+from manara.errors import SettingsError
 from manara.health import Health
 from manara.kafka import words
 from manara.process import Context
@@ -116,6 +117,7 @@ def gate(context: Context, slot: str) -> int:
         bench = Bench("gate", context, slot, stack)
         names, lanes = bench.names, context.settings.lanes
         signer = keys.load(Path(require(context.settings, "key")))
+        _lanes_exist(bench.clients, names.admitted, lanes)
         stage = Gate(names, bench.reader.poll, signer, lanes)
         stack.callback(stage.close)
 
@@ -221,6 +223,27 @@ def _drive(runner: LoopRunner | FaustRunner) -> int:
     except KafkaException as error:
         die(Exit.BROKER, f"{error.args[0].name()} in {where(error)}")
     return 0
+
+
+def _lanes_exist(clients: Clients, topic: str, lanes: int) -> None:
+    """Agencies of a lane without a partition would never be read, in silence; so the two numbers must agree.
+
+    Raises `BrokerError` where the topic cannot be seen, `SettingsError` where it has another number.
+    """
+    consumer = clients.reader()
+    try:
+        found = consumer.list_topics(topic, timeout=15.0).topics[topic]
+    except KafkaException as error:
+        raise words(error.args[0], clients.kafka, what=topic) from error
+    finally:
+        consumer.close()
+    if found.error is not None:
+        raise words(found.error, clients.kafka, what=topic)
+    if len(found.partitions) != lanes:
+        raise SettingsError(
+            f"The settings say {lanes} lanes, and {topic} has {len(found.partitions)} partitions.",
+            f"Set MANARA_LANES={len(found.partitions)}: the number of lanes is fixed when the topics are made.",
+        )
 
 
 def _never(stretch: Unreadable) -> list[Emit]:

@@ -114,9 +114,7 @@ class LaneSource:
         job, cancelled = self._restoring.pop(number, (None, None))
         if job is not None and cancelled is not None:
             cancelled.set()
-            lane = job.result()
-            if lane is not None:
-                lane.close()
+            _close(job)
         owned = self._lanes.pop(number, None)
         if owned is not None:
             owned.lane.close()
@@ -234,6 +232,15 @@ class LaneSource:
             return high, [block(message) for message in read(consumer, self._topics.log, number, limits)]
         finally:
             consumer.close()
+
+
+def _close(job: Future[Lane | None]) -> None:
+    """A restore that nobody wants any more: it stops at its next block; what went wrong in it is of no interest."""
+    if job.cancel() or job.exception() is not None:
+        return
+    lane = job.result()
+    if lane is not None:
+        lane.close()
 
 
 def _lost(_consumer: Consumer, partitions: Iterable[TopicPartition]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -18,7 +20,7 @@ from streams.gate import blocks, quarantine
 from tests.support.alerts import Author
 from tests.support.bad_inputs import sent
 from tests.support.directories import MEMBERS
-from tests.support.hub import Hub, now, until
+from tests.support.hub import ROOT, Hub, now, until
 from tests.support.kafka import Broker
 
 pytestmark = pytest.mark.integration
@@ -183,6 +185,18 @@ def test_a_block_that_names_a_member_without_feeds_ends_the_process_and_is_not_p
         assert "names members without feeds: XX" in (tmp_path / "hub.route.log").read_text()
     finally:
         hub.close()
+
+
+def test_a_gate_whose_lanes_are_not_the_topic_s_does_not_start(hub: Hub) -> None:
+    """Agencies of a lane without a partition would be read by nobody, in silence."""
+    file = hub.config("hub.gate")
+    other = file.with_name("other.toml")
+    other.write_text(file.read_text().replace("lanes = 2", "lanes = 5"))
+    command = [sys.executable, "-m", "manara.cli", "--config", str(other), "hub", "gate", "--slot", "2"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert said.returncode == 2
+    assert "5 lanes" in said.stderr
+    assert "MANARA_LANES=2" in said.stderr
 
 
 def _strange_block() -> bytes:
