@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -14,16 +15,19 @@ import pytest
 
 from manara.kafka import producer
 from schemas import codec, message, registry
+from schemas.directory import lane_of
 from schemas.reasons import Refusal
 from streams.engine.errors import Exit
+from streams.engine.snapshot import FRONTIER
 from streams.gate import blocks, quarantine
 from tests.support.alerts import Author
 from tests.support.bad_inputs import sent
 from tests.support.directories import MEMBERS
-from tests.support.hub import ROOT, Hub, now, until
+from tests.support.hub import LANES, ROOT, Hub, now, until
 from tests.support.kafka import Broker
 
 pytestmark = pytest.mark.integration
+LANE = lane_of("tr-customs", LANES)
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +172,41 @@ def _items(read: Any) -> list[Any]:
 
 def _arrived(hub: Hub, number: int) -> bool:
     return len({read.value for read in feed(hub, "EG")}) >= number
+
+
+def test_a_gate_that_lost_its_disk_knows_every_alert_again(kafka: Broker, tmp_path: Path) -> None:
+    """Its store is a copy: made anew from snapshot and blocks, so re-sends are admitted again, and none twice."""
+    hub = Hub.build(kafka, tmp_path)
+    try:
+        author, time = Author.of("tr-customs"), now()
+        messages = [sent(author.write(now=time)) for _ in range(60)]
+        hub.start("gate")
+        hub.send(messages[:40])
+        until(
+            "they are in the snapshot, behind a frontier", lambda: _swept(hub) >= {each.key for each in messages[:40]}
+        )
+        hub.send(messages[40:50])
+        until("all are admitted", lambda: sum(len(_items(r)) for r in hub.read(hub.names.admitted)) >= 50)
+        hub.kill("gate")
+        shutil.rmtree(tmp_path / "hub.gate" / "gate-1")
+        hub.start("gate")
+        hub.send(messages)
+        until("all have verdicts", lambda: len(_verdicts(hub, "tr-customs")) >= 110)
+        found = Counter(item["digest"] for read in hub.read(hub.names.admitted) for item in _items(read))
+        assert found == Counter(each.digest for each in messages)
+        assert sum(verdict["again"] for verdict in _verdicts(hub, "tr-customs")) == 50
+    finally:
+        hub.close()
+
+
+def _swept(hub: Hub) -> set[bytes | None]:
+    """Keys in the register's snapshot that a frontier stands behind."""
+    keys = [read.key for read in hub.read(hub.names.register, "hub.gate") if read.partition == LANE]
+    return set(keys[: len(keys) - keys[::-1].index(FRONTIER)]) if FRONTIER in keys else set()
+
+
+def _verdicts(hub: Hub, agency: str) -> list[Any]:
+    return [verdict for record in said(hub, agency, "hub.gate", "verdict") for verdict in record["verdicts"]]
 
 
 @pytest.mark.parametrize("runner", ["faust", "loop"])

@@ -275,4 +275,4 @@ class CrashesFinished(Crashes):
 
 
 TestCrashes = CrashesFinished.TestCase
-TestCrashes.settings = settings(max_examples=100, stateful_step_count=40)
+TestCrashes.settings = settings(max_examples=60, stateful_step_count=40)
