@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -24,6 +25,7 @@ from manara.embedded.scratch import ScratchFolder
 from manara.errors import InputError
 
 STORY: Final = Path("deploy/demo")
+TODAY: Final = re.compile(r"^\d{4}-\d\d-\d\dT(?=\d\d:)")
 
 Report = Annotated[Path | None, typer.Option(help="Write the figures to this file, as JSON.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")]
@@ -115,8 +117,8 @@ def _trace(example: Example | None, screen: Screen) -> None:
 
 
 def _columns(said: str) -> str:
-    """A table with tabs, as commands print without a terminal, in columns for people."""
-    rows = [line.split("\t") for line in said.splitlines()]
+    """A table with tabs, as commands print without a terminal, in columns of 80 characters: of times only the hour."""
+    rows = [[TODAY.sub("", cell) for cell in line.split("\t")] for line in said.splitlines()]
     wide = [max(len(row[place]) for row in rows if place < len(row)) for place in range(max(map(len, rows), default=0))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, wide, strict=False)).rstrip() for row in rows)
     return "".join(f"  {line}\n" for line in lines)

@@ -83,7 +83,15 @@ def table(progress: Progress, rate: float) -> RenderableType:
     reasons = "  ".join(f"{reason} {count}" for reason, count in sorted(said.refused.items()))
     restarted = ", ".join(f"{name} {count}x" for name, count in progress.restarts.items() if count)
     foot = f"{progress.seconds:.0f} s" + (f"   started again: {restarted}" if restarted else "")
-    return Group("", hub, Text(f"refused: {reasons or 'none yet'}", style="dim"), "", _states(progress), "", foot)
+    return Group(
+        "",
+        hub,
+        Text(f"refused: {reasons or 'none yet'}", style="dim", no_wrap=False, overflow="fold"),
+        "",
+        _states(progress),
+        "",
+        foot,
+    )
 
 
 def _states(progress: Progress) -> Table:
