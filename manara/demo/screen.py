@@ -80,7 +80,7 @@ def table(progress: Progress, rate: float) -> RenderableType:
     for heading in figures:
         hub.add_column(heading, justify="right")
     hub.add_row(*figures.values())
-    reasons = "  ".join(f"{reason} {count}" for reason, count in sorted(said.refused.items()))
+    reasons = "  ".join(f"{reason}×{count}" for reason, count in sorted(said.refused.items()))
     restarted = ", ".join(f"{name} {count}x" for name, count in progress.restarts.items() if count)
     foot = f"{progress.seconds:.0f} s" + (f"   started again: {restarted}" if restarted else "")
     return Group(

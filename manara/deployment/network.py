@@ -27,6 +27,8 @@ from schemas.signature import SigningKey
 HOPELESS: Final = 5
 """A process that had to be started again so often will not come up by another try."""
 TAIL_LINES: Final = 8
+SIGNALS: Final = 192
+"""Exit codes from here on are a guard's word for a signal: 256 less its number."""
 
 Step = Callable[[str], object]
 More = Callable[[parties.Issuer, DirectoryDraft, dict[str, SigningKey]], list[CertifiedKey]]
@@ -107,9 +109,9 @@ class Network:
 
 def _hopeless(home: Home, state: State, said: str) -> ManaraError:
     log, last = home.logs / f"{state.name}.log", "\n".join(f"  {line}" for line in said.splitlines()[-TAIL_LINES:])
+    how = f"exit code {state.code}" if (state.code or 0) < SIGNALS else f"killed by signal {256 - (state.code or 0)}"
     return ManaraError(
-        f"The process {state.name} has died {state.restarts} times (exit code {state.code}). "
-        f"The end of its log, {log}:\n{last}",
+        f"The process {state.name} has died {state.restarts} times ({how}). The end of its log, {log}:\n{last}",
         "If that does not say what to do, run `manara doctor`; --home FOLDER keeps the logs of a demo.",
     )
 

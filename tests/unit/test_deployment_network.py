@@ -85,6 +85,13 @@ def test_a_process_that_dies_again_and_again_ends_the_network_with_the_end_of_it
     assert str(tmp_path / "logs" / "hub.gate.log") in caught.value.message
 
 
+def test_a_process_that_is_killed_again_and_again_is_said_to_be(tmp_path: Path) -> None:
+    """A guard gives a signal as an exit code; people are told the signal."""
+    children = Children(State("edge", None, HOPELESS, 247))
+    with pytest.raises(ManaraError, match="killed by signal 9"):
+        network(tmp_path, children).look()
+
+
 def test_everybody_who_signs_has_a_key_that_the_directory_knows(tmp_path: Path) -> None:
     """Agencies, edges and stages of the hub, each certified by the root that its member pins."""
     home = Home(tmp_path)
