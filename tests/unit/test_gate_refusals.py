@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 
+from manara.kafka import PRODUCER
 from streams.engine.contract import Record
 from tests.support.bad_inputs import AGENCY, CASES, Bench, Case, Sent, bad_network, sent
 from tests.support.directories import NOW
 from tests.support.gates import NAMES, Desk, Inlets
+
+PRODUCER_LIMIT = int(str(PRODUCER["message.max.bytes"]))
 
 
 @pytest.fixture
@@ -95,3 +99,27 @@ def test_a_copied_message_says_nothing_to_the_agency_it_was_copied_from(desk: De
     assert answer.verdict(AGENCY)["reason"] == "WRONG_AGENCY"
     assert list(answer.verdicts) == [AGENCY]
     assert [emit.topic for emit in answer.output.emits] == [NAMES.quarantine, NAMES.status(AGENCY)]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "headers"),
+    [
+        (b"k", bytes(4_000_000), []),
+        (bytes(2_000_000), b"v", []),
+        (b"k", b"v", [("x", bytes(3_000_000))]),
+        (b"k", b"v", [("x", b"")] * 200_000),
+        (bytes(400_000), bytes(400_000), [("x", bytes(400_000))]),
+    ],
+    ids=["value", "key", "header", "headers", "all"],
+)
+def test_what_inflates_to_megabytes_is_refused_in_a_record_that_a_producer_takes(
+    desk: Desk, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
+) -> None:
+    """A few compressed KB of a stranger: a quarantine record over the client's limit would end the gate for good."""
+    record = Inlets().record("az-customs", key, value, headers)
+    answer = desk.judge(record)
+    (kept,) = answer.quarantined
+    assert all(len(emit.value or b"") + len(emit.key or b"") < PRODUCER_LIMIT for emit in answer.output.emits)
+    assert "only the beginning is kept" in kept["detail"]
+    assert hashlib.sha256(value).hexdigest() in kept["detail"]
+    assert (value.startswith(kept["value"] or b"-"), kept["source"]["offset"]) == (True, record.offset)
