@@ -9,4 +9,4 @@ settings.register_profile("manara", deadline=None, suppress_health_check=[Health
 settings.load_profile("manara")
 
 # One broker and one database a run, started when the first test asks for them.
-pytest_plugins = ["tests.support.kafka", "tests.support.postgres"]
+pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.totals"]
