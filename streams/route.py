@@ -47,7 +47,7 @@ class Route:
             for item in block["admitted"]:
                 output.emits += self._feeds(item)
                 counted.update((member, item["kind"]) for member in (*item["deliver"], *item["leave"]))
-            output.emits += self._receipts(block, record.time)
+            output.emits += self._receipts(block, record.time, directory)
             _count(block)
         for (member, kind), number in counted.items():
             metrics.routed.labels(member, kind).inc(number)
@@ -63,11 +63,15 @@ class Route:
             emits += [Emit(self._names.feed(member, kind), key, value, told) for member in item["leave"]]
         return emits
 
-    def _receipts(self, block: Block, at: int) -> list[Emit]:
-        """ROUTED, one signed record an agency. Its time is the block's, so that a repeat says the same."""
+    def _receipts(self, block: Block, at: int, directory: Directory) -> list[Emit]:
+        """ROUTED, one signed record an agency. Its time is the block's, so that a repeat says the same.
+
+        An agency that has left the directory since is told nothing: its alert goes on without it.
+        """
         found = defaultdict[str, list[Receipt]](list)
         for item in block["admitted"]:
-            found[item["agency"]].append(_routed(item, at))
+            if item["agency"] in directory.agencies or item["directory_seq"] > directory.seq:
+                found[item["agency"]].append(_routed(item, at))
         return [self._receipt(agency, receipts) for agency, receipts in found.items()]
 
     def _receipt(self, agency: str, receipts: list[Receipt]) -> Emit:
@@ -80,7 +84,8 @@ def _within(item: Admitted, record: Record, directory: Directory) -> Admitted:
     """The item for the members that have a feed. Fail closed: what the directory does not know has none.
 
     What was decided by a newer directory than ours is let through: the broker refuses a topic that does not exist.
-    Members that an older one still had have left since: they have no right any more, and the others are served.
+    Members that an older one still had have left since: they have no right any more, and the others are served. An
+    agency that has left stops nobody either.
     """
     place = f"{record.topic}/{record.partition}/{record.offset}"
     if item["kind"] not in registry.ALERT_KINDS:
@@ -88,7 +93,9 @@ def _within(item: Admitted, record: Record, directory: Directory) -> Admitted:
     if item["directory_seq"] > directory.seq:
         return item
     strangers = {*item["deliver"], *item["leave"]} - directory.members.keys()
-    if strangers and item["directory_seq"] < directory.seq:
+    if item["directory_seq"] < directory.seq:
+        if not strangers:
+            return item
         deliver, leave = ([m for m in item[part] if m not in strangers] for part in ("deliver", "leave"))
         return {**item, "deliver": deliver, "leave": leave}
     if strangers:

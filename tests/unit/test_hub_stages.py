@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -147,6 +148,17 @@ def test_a_member_that_left_between_gate_and_route_is_passed_over_and_the_others
     told = out.emits[-1]
     _, said, _ = message.open_record(told.value, told.headers, directory=NET.directory, at=NOW, holders={"hub.route"})
     assert said["receipts"][0]["count"] == 1
+
+
+def test_an_agency_that_left_between_gate_and_route_stops_nobody() -> None:
+    """Its alert goes to its readers; it is told nothing, for it has no topic any more; the others in the block are."""
+    directory = network(2).directory
+    agencies = {name: agency for name, agency in directory.agencies.items() if name != "az-police"}
+    later = Route(NAMES, lambda: dataclasses.replace(directory, agencies=agencies), NET.key("hub.route"))
+    out = later.process(0, [record(block(item(), item(agency="eg-police", deliver=["MA"])))], {}, 0)
+    assert [emit.topic for emit in out.emits] == [
+        "feeds.v1.eg.person", "feeds.v1.ma.person", "feeds.v1.ma.person", "status.v1.eg-police",
+    ]  # fmt: skip
 
 
 def test_a_member_of_a_newer_directory_is_left_to_the_broker() -> None:
