@@ -12,7 +12,7 @@ PYTHON ?=
 # What is ours, for the tools that take folders.
 CODE := manara schemas producers streams consumers tests deploy
 
-.PHONY: help setup demo up down test check image clean
+.PHONY: help setup demo bench up down test check image clean
 
 help: ## Say what there is (this text)
 	@echo "usage: make TARGET [ARGS='...']    ARGS is handed on to the command behind the target"
@@ -26,6 +26,9 @@ setup: ## Make .venv from the locked packages, with this project in it (nothing 
 
 demo: setup ## A whole network on this machine: agencies, hub, members' databases; exit 0 only if every alert arrived
 	@$(BIN)/manara demo $(ARGS)
+
+bench: setup ## Measure the whole product on a real broker: figures S1 to S10 (ARGS='--quick' for a look)
+	@$(BIN)/manara bench $(ARGS)
 
 up: setup ## Start the servers, the hub and the demo's members, and keep them running until Ctrl-C
 	@$(BIN)/manara up $(ARGS)

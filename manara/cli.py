@@ -51,6 +51,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     ),
     "up": Entry(("manara.deployment.commands",), "Start that network and keep it running.", TRY, "all"),
     "down": Entry(("manara.deployment.commands",), "Stop what `up` left running.", TRY, "all"),
+    "bench": Entry(("manara.bench.commands",), "Measure the whole product: figures S1 to S10.", TRY, "all"),
     "doctor": Entry(("manara.commands.doctor",), "Say what is wrong here, and what to do about it.", TRY),
     "new": Entry((_PRODUCERS,), "Write a commented template of an alert.", AGENCY, "agency"),
     "check": Entry((_PRODUCERS,), "Check alert files: every error at once.", AGENCY, "agency"),

@@ -63,10 +63,11 @@ class EmbeddedKafka(Server):
         cache: Path | None = None,
         progress: Progress = True,
         patience: float = 60.0,
+        jvm: Sequence[str] = (),
     ) -> None:
         """`admin_password` counts on the first start in a folder; a random one is made when it is left out.
 
-        `cache` and `progress` are those of `ensure_jars`.
+        `cache` and `progress` are those of `ensure_jars`. `jvm` are further flags of the JVM: the later one wins.
         """
         super().__init__(folder, port=port, patience=patience)
         self.admin_username = ADMIN
@@ -75,6 +76,7 @@ class EmbeddedKafka(Server):
         self._given = admin_password
         self._cache = cache
         self._progress = progress
+        self._jvm = tuple(jvm)
         self._data = self.folder / "data"
         self._properties = self.folder / "kafka.properties"
         self._formatted = self.folder / "formatted"
@@ -129,6 +131,7 @@ class EmbeddedKafka(Server):
         return [
             str(java.path),
             *flags(java.version),
+            *self._jvm,
             # native libraries are unpacked there; a killed JVM would leave them in the system's folder
             f"-Djava.io.tmpdir={self.folder / 'tmp'}",
             f"-Dlog4j2.configurationFile={self.folder / 'log4j2.properties'}",
