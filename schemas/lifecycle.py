@@ -27,6 +27,10 @@ ENDS: Final[Mapping[str, State]] = MappingProxyType(
     {"FULFIL": "FULFILLED", "CANCEL": "CANCELLED", "WITHDRAW": "WITHDRAWN"}
 )
 
+MAX_VERSIONS: Final = 1_000
+"""Living versions of one alert. The register keeps the digest of each; without a bound an agency's loop would make an
+entry that no topic takes. Then it can only be ended: open another one and refer to it."""
+
 NEXT: Final[Mapping[tuple[State, str], State]] = MappingProxyType(
     {
         ("ACTIVE", "UPDATE"): "ACTIVE",
@@ -103,6 +107,8 @@ def _refusal_of_next(
         return "RULE_KIND_FIXED"
     if header["message"] not in offered:
         return "RULE_MESSAGE_NOT_OFFERED"
+    if header["version"] > MAX_VERSIONS and header["message"] not in ENDS:
+        return "RULE_TOO_MANY_VERSIONS"
     return "" if (entry["state"], header["message"]) in NEXT else "RULE_TRANSITION"
 
 

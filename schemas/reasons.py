@@ -68,6 +68,7 @@ _RULES: Final[dict[str, str]] = {
     "RULE_MESSAGE_NOT_OFFERED": "Send one of the messages of the contract that this version of the network takes.",
     "RULE_MESSAGE_RECORD": "Send CANCEL, WITHDRAW and FULFIL as an AlertEnd, every other message as a full record.",
     "RULE_TRANSITION": "Look up the alert's state: the life cycle does not let this message follow it.",
+    "RULE_TOO_MANY_VERSIONS": "End this alert, open another one and refer to the first: it has 1000 versions.",
     "RULE_END_REASON": "Give a reason that fits: a FULFIL is FULFILLED, a WITHDRAW is WITHDRAWN or an error.",
     "RULE_CATEGORY_KIND": "Choose a category of the kind: WNT, SAN for persons, TRF for routes, STR for transfers.",
     "RULE_CATEGORY_ACTION": "Ask for an action that the category allows.",

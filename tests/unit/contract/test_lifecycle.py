@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.lifecycle import ENDS, NEXT, OFFERED, Transition, transition
+from schemas import codec, registry
+from schemas.lifecycle import ENDS, MAX_VERSIONS, NEXT, OFFERED, Transition, transition
 from schemas.models import RegisterEntry
 from tests.support import samples
 
@@ -98,6 +99,17 @@ def test_a_message_that_a_network_does_not_offer_is_refused(message: Message, re
     header: Any = samples.header(message=message[0], version=message[1])
     found = transition(lived("ALERT"), header, message[2], message[3], message[4], offered=("ALERT",))
     assert (found.outcome, found.reason) == ("REFUSED", reason)
+
+
+def test_an_alert_that_grows_without_end_can_only_be_ended() -> None:
+    """The register holds a digest a version: its entry stays far below what a topic takes, whatever an agency sends."""
+    entry: Any = {**(lived("ALERT") or {}), "version": MAX_VERSIONS, "digests": ["d" * 64] * MAX_VERSIONS}
+    more = ("UPDATE", MAX_VERSIONS + 1, "person", "x", 0)
+    assert step(entry, more).reason == "RULE_TOO_MANY_VERSIONS"
+    assert step(entry, ("CANCEL", *more[1:])).outcome == "ADMITTED"
+    before = {**entry, "version": MAX_VERSIONS - 1, "digests": entry["digests"][1:]}
+    assert step(before, ("UPDATE", MAX_VERSIONS, "person", "x", 0)).outcome == "ADMITTED"
+    assert len(codec.encode(registry.by_name("register"), entry)) < 100_000
 
 
 def test_all_eight_messages_are_offered() -> None:
