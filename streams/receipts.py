@@ -21,6 +21,11 @@ from streams.gate import quarantine
 
 MAX_RECEIPTS: Final = 500
 """In one signed record (contract section 7)."""
+MAX_VALUE: Final = 512 * 1024
+"""Bytes of one record. The topic bounds what is compressed; a record that inflates beyond what a producer takes would
+end the worker at that offset, again and again."""
+MAX_TRACE: Final = 64
+"""Bytes of a traceparent, which has 55; anything longer is left behind."""
 OURS: Final = frozenset({"ROUTED", "UNKNOWN"})
 """Stages that an edge may not claim: the hub says the one, nobody the other."""
 
@@ -50,8 +55,9 @@ class Forward:
         return output
 
     def _forwarded(self, record: Record, agency: str) -> Emit:
-        headers = [(name, value) for name, value in record.headers if name in (message.SIG, message.TRACE)]
-        return Emit(self._names.status(agency), agency.encode(), record.value, headers)
+        sig = [header for header in record.headers if header[0] == message.SIG]
+        trace = [(name, v) for name, v in record.headers if name == message.TRACE and v and len(v) <= MAX_TRACE]
+        return Emit(self._names.status(agency), agency.encode(), record.value, sig + trace[:1])
 
     def _quarantined(self, record: Record, refusal: Refusal, seq: int) -> Emit:
         key = quarantine.coordinates(record.topic, record.partition, record.offset)
@@ -63,7 +69,7 @@ def judge(record: Record, member: str, directory: Directory) -> Receipts:
     holder = f"edge.{member.lower()}"
     try:
         schema, said, _key = message.open_record(
-            record.value, record.headers, directory=directory, at=record.time, holders=(holder,)
+            record.value, record.headers, directory=directory, at=record.time, holders=(holder,), limit=MAX_VALUE
         )
     except Refusal:
         raise

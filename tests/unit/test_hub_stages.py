@@ -174,7 +174,7 @@ def receipts(signer: str = "edge.eg", number: int = 1, **changes: Any) -> tuple[
     """A signed record of an edge."""
     receipt = {
         "digest": "d", "kind": "person", "alert_id": "one", "version": 1, "stage": changes.pop("stage", "STORED"),
-        "at": NOW, "reason": "", "count": 0,
+        "at": NOW, "reason": changes.pop("reason", ""), "count": 0,
     }  # fmt: skip
     said = {"issuer": "edge.eg", "member": "EG", "agency": "az-police", "receipts": [receipt] * number, **changes}
     value, headers = message.sign_record(registry.by_name("receipt"), said, NET.key(signer))
@@ -199,6 +199,7 @@ def test_a_true_receipt_goes_to_its_author_byte_for_byte() -> None:
         ("receipts.v1.eg", receipts(agency="zz-none"), "WRONG_AGENCY"),
         ("receipts.v1.eg", receipts(stage="ROUTED"), "WRONG_AGENCY"),
         ("receipts.v1.eg", receipts(number=MAX_RECEIPTS + 1), "TOO_LARGE"),
+        ("receipts.v1.eg", receipts(number=MAX_RECEIPTS, reason="x" * 1_100), "TOO_LARGE"),
         ("receipts.v1.eg", (receipts()[0], receipts(agency="tr-fiu")[1]), "BAD_SIGNATURE"),
         ("receipts.v1.eg", (b"", []), "MALFORMED"),
         ("receipts.v1.eg", (receipts()[0], []), "BAD_SIGNATURE"),
@@ -213,7 +214,22 @@ def test_what_is_not_a_member_s_own_word_is_kept_and_told_to_nobody(
     out = FORWARD.process(0, [record(value, topic, headers), record(good[0], "receipts.v1.eg", good[1])], {}, 0)
     assert [emit.topic for emit in out.emits] == ["quarantine.v1", "status.v1.az-police"]
     kept = quarantine.read(out.emits[0].value or b"")
-    assert (kept["reason"], kept["value"], len(kept["headers"])) == (reason, value, len(headers))
+    assert (kept["reason"], len(kept["headers"])) == (reason, len(headers))
+    assert value.startswith(kept["value"] or b"")
+    assert kept["value"] == value or len(value) > quarantine.MAX_KEPT
+
+
+@pytest.mark.parametrize("traces", [[b"x" * 900_000], [b"x" * 50] * 20_000])
+def test_a_receipt_leaves_behind_what_would_not_fit(traces: list[bytes]) -> None:
+    """A header that inflates, or thousands of them: its author hears, and the worker lives."""
+    value, headers = receipts()
+    (sent,) = FORWARD.process(
+        0, [record(value, "receipts.v1.eg", [*headers[:1], *(("trace", each) for each in traces)])], {}, 0
+    ).emits
+    # thousands of headers are no receipt of ours at all
+    assert sent.topic == ("status.v1.az-police" if len(traces) == 1 else "quarantine.v1")
+    assert sum(len(part or b"") for _, part in sent.headers or []) < 300
+    assert len(sent.value or b"") < 900_000
 
 
 # ---------------------------------------------------------------------- clock and unreadable batches
