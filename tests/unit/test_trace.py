@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
@@ -39,3 +40,18 @@ def test_a_trace_is_a_table_for_pipes_and_json_for_machines(capsys: pytest.Captu
         "hub.route",
         "edge.tr",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_what_others_wrote_neither_steers_the_terminal_nor_is_taken_for_markup(
+    terminal: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reason is another member's text, a reference may look like markup: both are shown, letter by letter."""
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: terminal, raising=False)
+    monkeypatch.setenv("COLUMNS", "160")
+    hostile = TraceStep("FAILED", 1_795_521_600_000_000, "edge.tr", "\x1b[2J\u202etxt\n[/x] [red]no")
+    show("2026/[/x]", [hostile], as_json=False)
+    said = capsys.readouterr().out
+    assert not {"\x1b[2J", "\u202e"} & {said[at : at + size] for at in range(len(said)) for size in (1, 4)}
+    assert "\\x1b[2J\\u202etxt\\n[/x] [red]no" in said
+    assert "2026/[/x]" in said or not terminal
