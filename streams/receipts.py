@@ -56,12 +56,16 @@ class Forward:
 
     def _forwarded(self, record: Record, agency: str) -> Emit:
         sig = [header for header in record.headers if header[0] == message.SIG]
-        trace = [(name, v) for name, v in record.headers if name == message.TRACE and v and len(v) <= MAX_TRACE]
+        trace = [header for header in record.headers if header[0] == message.TRACE and _short(header[1])]
         return Emit(self._names.status(agency), agency.encode(), record.value, sig + trace[:1])
 
     def _quarantined(self, record: Record, refusal: Refusal, seq: int) -> Emit:
         key = quarantine.coordinates(record.topic, record.partition, record.offset)
         return Emit(self._names.quarantine, key.encode(), quarantine.write(record, "", refusal, seq))
+
+
+def _short(value: bytes | None) -> bool:
+    return value is not None and len(value) <= MAX_TRACE
 
 
 def judge(record: Record, member: str, directory: Directory) -> Receipts:

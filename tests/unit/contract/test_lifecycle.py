@@ -107,7 +107,7 @@ def test_an_alert_that_grows_without_end_can_only_be_ended() -> None:
     more = ("UPDATE", MAX_VERSIONS + 1, "person", "x", 0)
     assert step(entry, more).reason == "RULE_TOO_MANY_VERSIONS"
     assert step(entry, ("CANCEL", *more[1:])).outcome == "ADMITTED"
-    before = {**entry, "version": MAX_VERSIONS - 1, "digests": entry["digests"][1:]}
+    before: Any = {**entry, "version": MAX_VERSIONS - 1, "digests": entry["digests"][1:]}
     assert step(before, ("UPDATE", MAX_VERSIONS, "person", "x", 0)).outcome == "ADMITTED"
     assert len(codec.encode(registry.by_name("register"), entry)) < 100_000
 
