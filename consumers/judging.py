@@ -24,9 +24,15 @@ AT_LENGTH: Final = 8
 YEAR_2000: Final = 946_684_800_000_000
 YEAR_2200: Final = 7_258_118_400_000_000
 HUB_HOLDERS: Final = tuple(f"hub.{stage}" for stage in HUB_STAGES)
-CURABLE: Final = (Reason.UNKNOWN_KEY, Reason.KEY_NOT_VALID, Reason.WRONG_AGENCY, Reason.SCHEMA_UNKNOWN)
-"""Refusals that rest on what we know: a message may overtake the directory, or the release, that makes it good. So
-these are judged again at every new directory and every start."""
+CURABLE: Final = (
+    Reason.UNKNOWN_KEY,
+    Reason.KEY_NOT_VALID,
+    Reason.WRONG_AGENCY,
+    Reason.SCHEMA_UNKNOWN,
+    Reason.UNREADABLE,
+)
+"""Refusals that rest on what we know: a message may overtake the directory, or the release, that makes it good (a
+defect of ours included). So these are judged again at every new directory and every start."""
 
 _FOR_US: Final[HubHeader] = {"mode": "LISTED", "members": ["ZZ"], "sequence": 1, "previous": "", "salt": "00" * 32}
 """Whom else an alert went to is hidden from us by design."""
@@ -71,6 +77,8 @@ def judge(sent: Message, kind: str, directory: Directory, now: int) -> Accepted 
         return Accepted(sent, _alert(sent, kind, directory, now))
     except Refusal as refusal:
         return Refused(sent, refusal.reason, refusal.detail, refusal.digest)
+    except Exception as error:  # noqa: BLE001 - a defect met by one message must not stop all that follow it
+        return Refused(sent, Reason.UNREADABLE, f"unexpected {type(error).__name__}", "")
 
 
 def _alert(sent: Message, kind: str, directory: Directory, now: int) -> Arrival:

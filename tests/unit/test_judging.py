@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers.judging import HUB_TIME_SPAN, Accepted, Message, Refused, judge
-from schemas import message, registry
+from consumers.judging import CURABLE, HUB_TIME_SPAN, Accepted, Message, Refused, judge
+from schemas import message, registry, rules
 from tests.support.alerts import Author, person
 from tests.support.bad_inputs import CASES, Bench, Case, Sent, bad_network
 from tests.support.directories import DAY, NOW, key_of, network
@@ -158,6 +158,19 @@ def test_no_bytes_at_all_can_stop_an_edge(
     """Every message is judged; nothing raises."""
     sent = Message(FEED, TOPIC_ID, 0, 0, NOW, key, value, tuple(headers))
     assert isinstance(judge(sent, "person", NET.directory, NOW), Refused)
+
+
+def test_a_defect_of_ours_refuses_the_message_and_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One message must not end the edge at its offset, again and again; a later release may understand it."""
+
+    def broken(*_: object) -> list[object]:
+        raise KeyError("ABDULLAYEV")
+
+    monkeypatch.setattr(rules, "check", broken)
+    judged = judge(sent(Author.of("az-police").write()), "person", NET.directory, NOW)
+    assert isinstance(judged, Refused)
+    assert (judged.reason, judged.detail) == ("UNREADABLE", "unexpected KeyError")
+    assert judged.reason in CURABLE
 
 
 @given(st.integers(0, 10_000), st.integers(0, 255))
