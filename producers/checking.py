@@ -63,7 +63,7 @@ def _inside(path: str, broken: str) -> bool:
 def _unfit(draft: Draft) -> list[Fault]:
     """What only encoding shows: a size over the limit."""
     try:
-        size = len(codec.encode(registry.by_name(draft.kind), draft.record)) + _HEADROOM
+        size = len(codec.encode(registry.by_name(draft.schema), draft.record)) + _HEADROOM
     except EncodeError as error:
         place = draft.form.place_of(error.path)
         return [Fault(place.shown, "FORM_UNFIT", place.value, error.why, place.line)]

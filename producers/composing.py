@@ -14,6 +14,7 @@ from producers import countries, forms
 from producers.faults import Fault
 from producers.forms import Form, Place, Record
 from producers.nodes import Node
+from schemas.lifecycle import ENDS
 from schemas.registry import ALERT_KINDS
 
 _MODES = {"ALL": "ALL", "LISTED": "LISTED", "ALL_BUT": "ALL_BUT"}
@@ -59,6 +60,11 @@ class Draft:
         """The record's AlertHeader."""
         found: dict[str, Any] = self.record["header"]
         return found
+
+    @property
+    def schema(self) -> str:
+        """The name of the schema that it is written in: its kind's, or `end`."""
+        return "end" if self.header["message"] in ENDS else self.kind
 
     @property
     def alert_id(self) -> str:

@@ -5,7 +5,9 @@
         └── AuthorError         what the author handed in is wrong: exit code 2
             ├── FaultyError     ... in ways that are listed one by one, with their places
             ├── KeyNotUsableError   no signing key, or one that the directory does not call valid
-            └── ContradictionError  an alert id and version that the outbox already holds with other content
+            ├── ContradictionError  an alert id and version that the outbox already holds with other content
+            ├── StaleVersionError   somebody has written another version meanwhile
+            └── LifeError           the alert's life does not allow this message: ended, suspended, expired
 
 A full disk, a lock held by another relay and a broker that refuses are the kernel's StoreError, InUseError and
 BrokerError.
@@ -46,3 +48,11 @@ class KeyNotUsableError(AuthorError):
 
 class ContradictionError(AuthorError):
     """The outbox already holds this alert id and version with other content; one of the two would be a lie."""
+
+
+class StaleVersionError(AuthorError):
+    """The message does not follow the current version of its alert: another one was written meanwhile."""
+
+
+class LifeError(AuthorError):
+    """The state that the alert is in does not allow this message."""

@@ -8,15 +8,18 @@ of the member they speak for.
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from manara import metrics
 from manara.stores import transaction
+from producers.expecting import Expectations
 from producers.outbox import Outbox
-from schemas.directory import Key
+from producers.validity import LOG_TIME
+from schemas.directory import Directory, Key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,9 @@ class Said:
     record: Mapping[str, Any]
     signer: Key
     spot: Spot
+    at: int = 0  # log time, microseconds
+    value: bytes = b""  # as it was signed, to be kept as evidence
+    sig: bytes = b""
 
 
 class UnfitError(Exception):
@@ -44,11 +50,14 @@ class UnfitError(Exception):
 
 
 class Ledger:
-    """The receiving half of an outbox."""
+    """The receiving half of an outbox. `directory` says who is expected to receive what; without one, nobody is
+    known to be.
+    """
 
-    def __init__(self, outbox: Outbox, agency: str) -> None:
+    def __init__(self, outbox: Outbox, agency: str, directory: Callable[[], Directory | None] = lambda: None) -> None:
         self._db = outbox.db
         self._agency = agency
+        self._expectations = Expectations(outbox.db, directory)
 
     def position(self, topic: str, partition: int, topic_id: str) -> int | None:
         """The next offset to read, or None: from the beginning (never read, or the topic was made anew)."""
@@ -57,8 +66,11 @@ class Ledger:
         ).fetchone()
         return int(str(row[1])) if row is not None and row[0] == topic_id else None
 
-    def take(self, said: list[Said], spots: list[Spot]) -> None:
-        """Write records and the positions of all that was read (also of what was not believed), in one transaction."""
+    def take(self, said: list[Said], spots: list[Spot], log_time: int = 0) -> None:
+        """Write records and the positions of all that was read (also of what was not believed), in one transaction.
+
+        `log_time` is the latest that was seen on the way, 0 for none; the outbox's only moves forward.
+        """
         with transaction(self._db):
             for one in said:
                 self._write(one)
@@ -66,6 +78,12 @@ class Ledger:
                 self._db.execute(
                     "insert or replace into positions values (?, ?, ?, ?)",
                     (spot.topic, spot.partition, spot.topic_id, spot.offset + 1),
+                )
+            latest = max([log_time, *(one.at for one in said)])
+            if latest:
+                self._db.execute(
+                    "insert into facts values (?1, ?2) on conflict (name) do update set value = max(value, ?2)",
+                    (LOG_TIME, latest),
                 )
 
     def judge(self, said: Said) -> None:
@@ -87,11 +105,13 @@ class Ledger:
 
     def _write(self, said: Said) -> None:
         if said.name == "verdict":
+            record = self._keep(said)
             for verdict in said.record["verdicts"]:
-                self._verdict(verdict)
+                self._verdict(verdict, record)
         elif said.name == "receipt":
+            record = self._keep(said)
             for receipt in said.record["receipts"]:
-                self._receipt(receipt, said.record["member"])
+                self._receipt(receipt, said.record["member"], record)
         else:
             notice, spot = said.record, said.spot
             self._db.execute(
@@ -108,13 +128,25 @@ class Ledger:
                 ),
             )
 
-    def _verdict(self, verdict: Mapping[str, Any]) -> None:
+    def _keep(self, said: Said) -> int | None:
+        """The number under which the signed record is kept; the same one for the same record that comes again."""
+        if not said.value:
+            return None
+        digest = hashlib.sha256(said.value + said.sig).hexdigest()
+        self._db.execute(
+            "insert or ignore into signed (name, at, value, sig, digest) values (?, ?, ?, ?, ?)",
+            (said.name, said.at, said.value, said.sig, digest),
+        )
+        row = self._db.execute("select id from signed where digest = ?", (digest,)).fetchone()
+        return int(str(row[0])) if row else None
+
+    def _verdict(self, verdict: Mapping[str, Any], record: int | None) -> None:
         """ADMITTED stays: a copy of our message that somebody put elsewhere may be refused; it changes nothing."""
         metrics.verdicts_received.labels(outcome=verdict["outcome"]).inc()
         errors = json.dumps([[error["path"], error["rule"]] for error in verdict["errors"]])
         self._db.execute(
-            "update messages set outcome = ?, again = ?, reason = ?, remedy = ?, errors = ?, judged_at = ? "
-            "where digest = ? and outcome is not 'ADMITTED'",
+            "update messages set outcome = ?, again = ?, reason = ?, remedy = ?, errors = ?, judged_at = ?, "
+            "verdict = ? where digest = ? and outcome is not 'ADMITTED'",
             (
                 verdict["outcome"],
                 int(verdict["again"]),
@@ -122,13 +154,14 @@ class Ledger:
                 verdict["remedy"],
                 errors,
                 verdict["at"],
+                record,
                 verdict["digest"],
             ),
         )
-        if (
-            self._db.changes()
-            or self._db.execute("select 1 from messages where digest = ?", (verdict["digest"],)).fetchone()
-        ):
+        changed = self._db.changes()
+        if changed and verdict["outcome"] == "ADMITTED":
+            self._expectations.note(verdict["digest"])
+        if changed or self._db.execute("select 1 from messages where digest = ?", (verdict["digest"],)).fetchone():
             return
         metrics.verdicts_unmatched.inc()
         source = verdict["source"]
@@ -146,15 +179,40 @@ class Ledger:
             ),
         )
 
-    def _receipt(self, receipt: Mapping[str, Any], member: str) -> None:
+    def _receipt(self, receipt: Mapping[str, Any], member: str, record: int | None) -> None:
         if receipt["stage"] == "ROUTED":
             self._db.execute(
-                "update messages set routed_at = ?, feeds = ? where digest = ? and routed_at is null",
-                (receipt["at"], receipt["count"], receipt["digest"]),
+                "update messages set routed_at = ?, feeds = ?, routed = ? where digest = ? and routed_at is null",
+                (receipt["at"], receipt["count"], record, receipt["digest"]),
             )
             return
+        why = self._unfit(receipt, member)
+        if why:
+            self._disbelieve(why, member)
+            return
         self._db.execute(
-            "insert or ignore into receipts select ?1, ?2, ?3, ?4, ?5 "
-            "where exists (select 1 from messages where digest = ?1)",
-            (receipt["digest"], member, receipt["stage"], receipt["at"], receipt["reason"]),
+            "insert or ignore into receipts values (?, ?, ?, ?, ?, ?)",
+            (receipt["digest"], member, receipt["stage"], receipt["at"], receipt["reason"], record),
+        )
+        if not self._db.changes():  # an edge that starts anew says it again: harmless, but counted
+            self._disbelieve("REPEATED", member)
+
+    def _unfit(self, receipt: Mapping[str, Any], member: str) -> str:
+        """Why this member cannot rightly say this about that message, or ""."""
+        row = self._db.execute(
+            "select alert_id, version, message from messages where digest = ?", (receipt["digest"],)
+        ).fetchone()
+        if row is None:
+            return "NOT_OURS"
+        if receipt["alert_id"] and (receipt["alert_id"], receipt["version"]) != (row[0], row[1]):
+            return "OTHER_ALERT"
+        if receipt["stage"] == "PURGED" and row[2] != "WITHDRAW":
+            return "NOT_WITHDRAWN"
+        expected = self._expectations.note(receipt["digest"])
+        return "" if expected is None or member in expected else "NOT_ADDRESSED"
+
+    def _disbelieve(self, why: str, member: str) -> None:
+        self._db.execute(
+            "insert into disbelieved values (?, ?, 1) on conflict (why, member) do update set number = number + 1",
+            (why, member),
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import cast
 
 import structlog
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from manara import kafka
 from manara.settings import KafkaSettings
@@ -19,21 +19,28 @@ from schemas.directory import Directory
 from schemas.reasons import Reason, Refusal
 
 MOST = 500
+_BEAT, _CLOCK = "heartbeat", "hub.clock"
 PATIENCE = 15.0
 """Seconds to wait for a directory that knows the key of a record before the record is stepped past."""
 
 
 class Listener:
-    """The receiving half of a relay. Make a new one after any BrokerError."""
+    """The receiving half of a relay: `topics` are the status topic and the heartbeat's. Make a new one after any
+    BrokerError.
+    """
 
     def __init__(
-        self, settings: KafkaSettings, ledger: Ledger, topic: str, directory: Callable[[], Directory | None]
+        self,
+        settings: KafkaSettings,
+        ledger: Ledger,
+        topics: tuple[str, str],
+        directory: Callable[[], Directory | None],
     ) -> None:
         self._problem = kafka.Problem(settings)
         self._kafka = settings
         self._client: Consumer = kafka.consumer(settings, problem=self._problem)
         self._ledger = ledger
-        self._topic = topic
+        self._topic, self._beats = topics
         self._topic_id = ""
         self._directory = directory
         self._held: list[Message] = []
@@ -53,10 +60,16 @@ class Listener:
             positions = {number: self._ledger.position(self._topic, number, topic_id) for number in found.partitions}
             self._client.assign(
                 [TopicPartition(self._topic, n, OFFSET_BEGINNING if at is None else at) for n, at in positions.items()]
+                + self._clock(timeout)
             )
         except KafkaException as error:
             raise kafka.words(error.args[0], self._kafka, what=self._topic) from error
         self._held = []
+
+    def _clock(self, timeout: float) -> list[TopicPartition]:
+        """The hub's heartbeat from its end on, where there is one: it tells log time while nothing else does."""
+        found = self._client.list_topics(self._beats, timeout=timeout).topics[self._beats]
+        return [] if found.error is not None else [TopicPartition(self._beats, n, OFFSET_END) for n in found.partitions]
 
     def step(self, wait: float) -> bool:
         """Take in what has arrived, waiting up to `wait` seconds for it; whether there was anything."""
@@ -88,6 +101,7 @@ class Listener:
     def _take(self, directory: Directory) -> bool:
         said: list[Said] = []
         spots: list[Spot] = []
+        log_time = 0
         for number, item in enumerate(self._held):
             try:
                 one = self._open(item, directory)
@@ -99,13 +113,16 @@ class Listener:
             except UnfitError as error:
                 self._disbelieve(item, str(error))
             else:
-                said.append(one)
                 self._held_since = 0.0
-            spots.append(self._spot(item))
+                log_time = max(log_time, one.at)
+                if one.name != _BEAT:
+                    said.append(one)
+            if item.topic() == self._topic:
+                spots.append(self._spot(item))
         else:
             self._held = []
-        if spots:
-            self._ledger.take(said, spots)
+        if spots or log_time:
+            self._ledger.take(said, spots, log_time)
             self.taken += len(said)
         return bool(spots)
 
@@ -118,7 +135,12 @@ class Listener:
         at = item.timestamp()[1] * 1000
         headers = cast("message.Headers", item.headers() or [])
         schema, record, signer = message.open_record(item.value(), headers, directory=directory, at=at)
-        said = Said(schema.name, record, signer, self._spot(item))
+        sig = next((value for name, value in headers if name == message.SIG), None) or b""
+        said = Said(schema.name, record, signer, self._spot(item), at, item.value() or b"", sig)
+        if item.topic() == self._beats:
+            if said.name != _BEAT or signer.holder != _CLOCK:
+                raise UnfitError("only the hub's clock gives heartbeats")
+            return said
         self._ledger.judge(said)
         return said
 
@@ -128,7 +150,7 @@ class Listener:
     def _disbelieve(self, item: Message, why: str) -> None:
         self.log.warning(
             "A status record is not believed",
-            topic=self._topic,
+            topic=item.topic(),
             partition=item.partition(),
             offset=item.offset(),
             reason=why,

@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the texts put into SQL here are constants of ours, never values
 """The agency's outbox: where "accepted" becomes true. One SQLite file, many writers, one relay.
 
 Number, place in the chain, signature and insert are one transaction with `synchronous=FULL`: whoever is told "accepted"
@@ -20,14 +21,17 @@ import apsw
 
 from manara.stores import open_store, transaction
 from producers.composing import Draft, content_digest_input
-from producers.errors import ContradictionError, FaultyError, ProducerError
+from producers.errors import ContradictionError, FaultyError, ProducerError, StaleVersionError
 from producers.faults import Fault
-from producers.outbox_schema import SCHEMA, VERSION
-from schemas import codec, message, registry
+from producers.outbox_schema import MIGRATIONS, SCHEMA, VERSION
+from schemas import codec, lifecycle, message, registry, signature
+from schemas.errors import ContractError
 from schemas.models import HubHeader
 from schemas.signature import SigningKey
 
 LIVE, BULK = 0, 1
+SAID = "outcome is not 'REFUSED' and (damaged = 0 or sends > 0 or outcome is not null)"
+"""SQL: messages that count. One that was refused, or damaged before anybody had it, was not said."""
 SAME_CONTENT, SAME_REFERENCE = "same content", "same national reference"
 FILE = "outbox.db"
 
@@ -82,7 +86,7 @@ class Outbox:
         """The outbox in an agency's folder, made if it is not there. ProducerError if it is another agency's;
         StoreError.
         """
-        outbox = cls(open_store(folder / FILE, SCHEMA, version=VERSION))
+        outbox = cls(open_store(folder / FILE, SCHEMA, version=VERSION, migrations=MIGRATIONS))
         owner = outbox.fact("agency")
         if owner is None:
             with transaction(outbox.db):
@@ -93,7 +97,26 @@ class Outbox:
             raise ProducerError(
                 f"The outbox in {folder} is that of {owner}, not of {agency}.", "Give each agency a folder of its own."
             )
+        outbox._complete()
         return outbox
+
+    def _complete(self) -> None:
+        """Fill what an outbox of an earlier release did not note of each message; once."""
+        if self.fact("complete"):
+            return
+        with transaction(self.db):
+            rows = self.db.execute("select number, kind, message, value from messages where category = ''").fetchall()
+            for number, kind, said, value in cast("list[tuple[int, str, str, bytes]]", rows):
+                schema = registry.by_name("end" if said in lifecycle.ENDS else kind)
+                try:
+                    header = codec.decode(schema, codec.unframe(value)[1])["header"]
+                except ContractError:  # damaged: the relay will find it
+                    continue
+                self.db.execute(
+                    "update messages set category = ?, review_at = ? where number = ?",
+                    (header["category"], header["review_at"], number),
+                )
+            self.db.execute("insert or replace into facts values ('complete', 1)")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -126,8 +149,7 @@ class Outbox:
         """The message that this draft repeats. What was refused does not count: it may be said again, corrected."""
         if draft.import_key:
             row = self._row(
-                "select alert_id, version, number, digest from messages "
-                "where import_key = ? and outcome is not 'REFUSED'",
+                f"select alert_id, version, number, digest from messages where import_key = ? and {SAID}",
                 draft.import_key,
             )
             return _repeated(row) if row else None
@@ -136,13 +158,15 @@ class Outbox:
         version = draft.header["version"]
         row = self._row(
             "select alert_id, version, number, digest, kind, value, hub from messages "
-            "where alert_id = ? and version = ? and outcome is not 'REFUSED'",
+            f"where alert_id = ? and version = ? and {SAID}",
             draft.alert_id,
             version,
         )
         if row is None:
             return None
-        if not _same(draft, *row[4:]):
+        if row[5] == b"" or not _same(draft, *row[4:]):
+            if draft.header["message"] != "ALERT":
+                raise stale(draft.alert_id, version, version - 1)
             raise ContradictionError(
                 f"The alert {draft.alert_id} version {version} is in the outbox already (number {row[2]}), "
                 "with other content.",
@@ -151,8 +175,9 @@ class Outbox:
         return _repeated(row)
 
     def _add(self, draft: Draft, key: SigningKey, partition: int, now: int, salt: str) -> Accepted:
+        self._follows(draft)
         first = self._one(
-            "select partition from messages where alert_id = ? and outcome is not 'REFUSED' order by number limit 1",
+            f"select partition from messages where alert_id = ? and {SAID} order by number limit 1",
             draft.alert_id,
         )
         partition = partition if first is None else first
@@ -161,13 +186,21 @@ class Outbox:
             "",
         )
         audience = cast("HubHeader", {**draft.audience, "sequence": sequence + 1, "previous": previous, "salt": salt})
-        sealed = message.seal(registry.by_name(draft.kind), draft.record, audience, key)
+        sealed = message.seal(registry.by_name(draft.schema), draft.record, audience, key)
         if len(sealed.value) > message.MAX_VALUE:
             raise FaultyError([too_large(len(sealed.value))])
         number = (self._one("select max(number) from messages") or 0) + 1
         self._insert(draft, sealed, (number, partition, sequence + 1), now)
         self.db.execute("insert or replace into chains values (?, ?, ?)", (partition, sequence + 1, sealed.digest))
         return Accepted(sealed.alert_id, sealed.version, number, sealed.digest)
+
+    def _follows(self, draft: Draft) -> None:
+        """The lock of the life cycle, under the store's own: what is said about an alert follows its last version."""
+        if draft.header["message"] == "ALERT":
+            return
+        known = self._one(f"select max(version) from messages where alert_id = ? and {SAID}", draft.alert_id)
+        if known is None or known + 1 != draft.header["version"]:
+            raise stale(draft.alert_id, known or 0, draft.header["version"] - 1)
 
     def _insert(self, draft: Draft, sealed: message.Sealed, place: tuple[int, int, int], now: int) -> None:
         header, headers = draft.header, dict(sealed.headers)
@@ -183,6 +216,8 @@ class Outbox:
             "national_ref": header["national_ref"],
             "precedence": header["precedence"],
             "expires_at": header["expires_at"],
+            "category": header["category"],
+            "review_at": header["review_at"],
             "digest": sealed.digest,
             "content": content_of(draft),
             "import_key": draft.import_key or None,
@@ -195,40 +230,36 @@ class Outbox:
             "accepted_at": now,
         }
         names = ", ".join(row)
-        self.db.execute(f"insert into messages ({names}) values ({', '.join('?' * len(row))})", tuple(row.values()))  # noqa: S608 - names are ours
+        self.db.execute(f"insert into messages ({names}) values ({', '.join('?' * len(row))})", tuple(row.values()))
 
     def alike(self, draft: Draft) -> list[Alike]:
         """Messages that say the same, or that carry the same national reference: look before sending."""
         same = self.db.execute(
             "select alert_id, version, number, ?3 from messages "
-            "where content = ?1 and outcome is not 'REFUSED' "
+            f"where content = ?1 and {SAID} "
             "union all select alert_id, version, number, ?4 from messages "
-            "where national_ref = ?2 and national_ref <> '' and content <> ?1 and outcome is not 'REFUSED' limit 20",
+            f"where national_ref = ?2 and national_ref <> '' and content <> ?1 and {SAID} limit 20",
             (content_of(draft), draft.header["national_ref"], SAME_CONTENT, SAME_REFERENCE),
         )
         return [Alike(*cast("tuple[str, int, int, str]", row)) for row in same]
 
     def holds_import(self, import_key: str) -> bool:
         """Whether a row with this import key was accepted before, and not refused since."""
-        return (
-            self._one("select 1 from messages where import_key = ? and outcome is not 'REFUSED' limit 1", import_key)
-            is not None
-        )
+        return self._one(f"select 1 from messages where import_key = ? and {SAID} limit 1", import_key) is not None
 
     def pending(self, partition: int, after: int, most: int) -> list[Outgoing]:
         """The next messages to send, in order of number, none of them damaged (those are marked and left)."""
         rows = self.db.execute(
-            "select number, key, value, sig, hub, trace, checksum from messages "
+            "select number, key, value, sig, hub, trace, checksum, digest from messages "
             "where partition = ? and sent_at is null and damaged = 0 and number > ? order by number limit ?",
             (partition, after, most),
         ).fetchall()
         out = []
-        for number, key, value, sig, hub, trace, checksum in cast(
-            "list[tuple[int, bytes, bytes, bytes, bytes, str, bytes]]", rows
+        for number, key, value, sig, hub, trace, checksum, digest in cast(
+            "list[tuple[int, bytes, bytes, bytes, bytes, str, bytes, str]]", rows
         ):
-            if _checksum(key, value, sig, hub) != checksum:
-                with transaction(self.db):
-                    self.db.execute("update messages set damaged = 1 where number = ?", (number,))
+            if not intact((key, value, sig, hub), checksum, digest):
+                self.quarantine(number)
                 continue
             headers: list[tuple[str, str | bytes | None]] = [
                 (message.SIG, sig),
@@ -237,6 +268,11 @@ class Outbox:
             ]
             out.append(Outgoing(number, key, value, headers))
         return out
+
+    def quarantine(self, number: int) -> None:
+        """Mark a damaged message: it stays for who looks into it, and is never sent."""
+        with transaction(self.db):
+            self.db.execute("update messages set damaged = 1 where number = ?", (number,))
 
     def acknowledge(self, acks: Sequence[Ack], topic_id: str, now: int) -> None:
         """The broker has these: they are sent."""
@@ -249,7 +285,8 @@ class Outbox:
     def settle(self, cluster_id: str, topic_id: str, now: int) -> int:
         """Remember which cluster and inlet we send to; how many messages must be sent again because it is another one.
 
-        Sent again is all that has not ended: neither refused nor expired.
+        Sent again is all that has not ended: neither refused nor expired. An end is sent again in any case: somebody
+        may hold what it takes back.
         """
         with transaction(self.db):
             known = self.fact("inlet")
@@ -260,7 +297,8 @@ class Outbox:
             self.db.execute(
                 'update messages set sent_at = null, topic_id = null, "offset" = null, outcome = null, again = null, '
                 "judged_at = null, routed_at = null, feeds = null "
-                "where sent_at is not null and outcome is not 'REFUSED' and expires_at > ?",
+                "where sent_at is not null and erased_at is null and outcome is not 'REFUSED' "
+                "and (expires_at > ? or message in ('CANCEL', 'WITHDRAW', 'FULFIL'))",
                 (now,),
             )
             return self.db.changes()
@@ -302,7 +340,7 @@ def too_large(size: int) -> Fault:
 def content_of(draft: Draft) -> str:
     """SHA-256 of what a draft says and to whom; made once, so a draft is not to be changed after."""
     if not draft.content:
-        body = codec.encode(registry.by_name(draft.kind), content_digest_input(draft.record))
+        body = codec.encode(registry.by_name(draft.schema), content_digest_input(draft.record))
         audience = f"{draft.audience['mode']}:{','.join(draft.audience['members'])}"
         draft.content = hashlib.sha256(body + audience.encode()).hexdigest()
     return draft.content
@@ -322,6 +360,24 @@ def _timeless(record: dict[str, Any]) -> dict[str, Any]:
     if header["effective_at"] == header["sent_at"]:
         header["effective_at"] = 0
     return {**record, "header": {**header, "sent_at": 0, "hub_digest": ""}}
+
+
+def stale(alert_id: str, current: int, based_on: int) -> StaleVersionError:
+    """The error of a message that does not follow the current version."""
+    if not current:
+        return StaleVersionError(f"The alert {alert_id} is not in this outbox.", "`manara status` lists the latest.")
+    return StaleVersionError(
+        f"The alert {alert_id} is at version {current} by now, not at {based_on}: somebody has changed it meanwhile.",
+        f"Look at it (`manara status {alert_id}`), then say it again on top of that.",
+    )
+
+
+def intact(parts: tuple[bytes, bytes, bytes, bytes], checksum: bytes, digest: str) -> bool:
+    """Whether a stored message (key, value, sig, hub) is as it was signed and stored, and its digest with it."""
+    if _checksum(*parts) != checksum:
+        return False
+    _, value, sig, _ = parts
+    return signature.digest(signature.read(sig).protected, value[codec.PREFIX_LENGTH :]) == digest
 
 
 def _checksum(*parts: bytes) -> bytes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 SCHEMA: Final = """
 create table messages (
@@ -41,6 +42,12 @@ create table messages (
     judged_at    integer,
     routed_at    integer,
     feeds        integer,
+    category     text not null default '',
+    review_at    integer not null default 0,
+    expected     text,                         -- EG,MA: members that policy names, by the directory at admission
+    verdict      integer,                      -- signed record that `outcome` is from
+    routed       integer,                      -- signed record that `feeds` is from
+    erased_at    integer,                      -- content gone: ended, and kept long enough
     unique (partition, sequence)
 ) strict;
 create index messages_unsent on messages (partition, number) where sent_at is null and damaged = 0;
@@ -48,6 +55,7 @@ create index messages_of_alert on messages (alert_id, version);
 create index messages_of_reference on messages (national_ref) where national_ref <> '';
 create index messages_of_content on messages (content);
 create index messages_of_import on messages (import_key) where import_key is not null;
+create index messages_living on messages (expires_at) where erased_at is null;
 
 create table chains (                          -- where each partition's chain of digests ends
     partition integer primary key,
@@ -61,6 +69,7 @@ create table receipts (                        -- what members' edges have signe
     stage  text not null,
     at     integer not null,
     reason text not null,
+    record integer,                            -- signed record that it is from
     primary key (digest, member, stage)
 ) strict, without rowid;
 
@@ -81,5 +90,51 @@ create table positions (                       -- how far the status topic is ta
     primary key (topic, partition)
 ) strict, without rowid;
 
+create table signed (                          -- verdicts and receipts as they were signed: evidence
+    id    integer primary key,
+    name  text not null,
+    at    integer not null,                    -- log time
+    value blob not null,
+    sig   blob not null,
+    digest text not null unique
+) strict;
+
+create table disbelieved (                     -- receipts that their signer could not rightly give, counted by why
+    why text not null, member text not null, number integer not null,
+    primary key (why, member)
+) strict, without rowid;
+
+create table key_entries (                     -- every certified key entry that a directory has shown us
+    kid blob not null, sequence integer not null, holder text not null, member text not null,
+    entry blob not null, certificate blob not null, root text not null,
+    primary key (kid, sequence)
+) strict, without rowid;
+
 create table facts (name text primary key, value any not null) strict, without rowid;
 """
+
+MIGRATIONS: Final[Mapping[int, str]] = {
+    2: """
+alter table messages add column category text not null default '';
+alter table messages add column review_at integer not null default 0;
+alter table messages add column expected text;
+alter table messages add column verdict integer;
+alter table messages add column routed integer;
+alter table messages add column erased_at integer;
+create index messages_living on messages (expires_at) where erased_at is null;
+alter table receipts add column record integer;
+create table signed (
+    id integer primary key, name text not null, at integer not null, value blob not null, sig blob not null,
+    digest text not null unique
+) strict;
+create table disbelieved (
+    why text not null, member text not null, number integer not null, primary key (why, member)
+) strict, without rowid;
+create table key_entries (
+    kid blob not null, sequence integer not null, holder text not null, member text not null,
+    entry blob not null, certificate blob not null, root text not null,
+    primary key (kid, sequence)
+) strict, without rowid;
+""",
+}
+"""What makes an outbox of the version before into one of this version."""

@@ -12,6 +12,7 @@ with Publisher.open("manara.toml") as publisher:
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,18 +23,21 @@ from typing import Any, Self
 from manara import keys, metrics
 from manara.errors import BrokerError, InUseError
 from manara.settings import Settings
-from producers import checking, shapes, standing
+from producers import checking, scalars, shapes, standing, validity, versions
 from producers.composing import Author, Draft, compose
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
 from producers.faults import Fault
 from producers.forms import Form
 from producers.nodes import from_python
 from producers.outbox import BULK, LIVE, Accepted, Outbox
+from producers.planning import plan
 from producers.relay import Relay, now_micros
 from producers.standing import Standing
 from producers.trust import Trust
+from producers.versions import Current
 from schemas.directory import Directory, judge_key
 from schemas.identifiers import RANDOM_BYTES, uuid7
+from schemas.recipient import review_due
 from schemas.registry import ALERT_KINDS
 from schemas.signature import SigningKey
 
@@ -79,6 +83,71 @@ class Publisher:
     def publish_many(self, alerts: Iterable[tuple[str, Alert, Audience]], *, bulk: bool = False) -> list[Accepted]:
         """The same for several (kind, alert, audience) in one transaction: all are accepted, or none."""
         return self.accept([self.draft(*alert) for alert in alerts], bulk=bulk)
+
+    def update(
+        self, alert: str, content: Alert, *, audience: Audience | None = None, version: int | None = None
+    ) -> Accepted:
+        """The alert's next version, written anew in full; its audience and dates stay where it does not say them.
+
+        Here and in the next ones: `alert` is an id, the start of one (8 characters), or our own reference; `version`,
+        if given, must be the current one (StaleVersionError). LifeError where its life does not allow it.
+        """
+        now_at = self._current(alert, "UPDATE", version)
+        return self._say(now_at, self.updated(now_at, content, audience))
+
+    def extend(
+        self, alert: str, *, until: str | dt.datetime, review: str | dt.datetime = "", version: int | None = None
+    ) -> Accepted:
+        """The same alert with a later expiry, and with a new date of review if one is given. Dates as people write
+        them.
+        """
+        now_at = self._current(alert, "EXTEND", version)
+        return self._say(now_at, extended(now_at, until, review, now_micros()))
+
+    def suspend(self, alert: str, *, version: int | None = None) -> Accepted:
+        """The alert as it is, not to be acted on for now."""
+        now_at = self._current(alert, "SUSPEND", version)
+        return self._say(now_at, versions.follow(now_at, "SUSPEND", now_micros()))
+
+    def resume(self, alert: str, *, version: int | None = None) -> Accepted:
+        """A suspended alert, in force again."""
+        now_at = self._current(alert, "RESUME", version)
+        return self._say(now_at, versions.follow(now_at, "RESUME", now_micros()))
+
+    def cancel(self, alert: str, *, reason: str = "", note: str = "", version: int | None = None) -> Accepted:
+        """End an alert that is no longer wanted (NO_LONGER_WANTED), was ISSUED_IN_ERROR, or is SUPERSEDED."""
+        return self._end(alert, "CANCEL", reason, note, version)
+
+    def withdraw(self, alert: str, *, reason: str = "", note: str = "", version: int | None = None) -> Accepted:
+        """End an alert (WITHDRAWN, ISSUED_IN_ERROR) and have everybody whom it reached delete it and sign that."""
+        return self._end(alert, "WITHDRAW", reason, note, version)
+
+    def fulfil(self, alert: str, *, reason: str = "", note: str = "", version: int | None = None) -> Accepted:
+        """End an alert that has achieved its purpose (FULFILLED)."""
+        return self._end(alert, "FULFIL", reason, note, version)
+
+    def _end(self, alert: str, message: str, reason: str, note: str, version: int | None) -> Accepted:
+        now_at = self._current(alert, message, version)
+        return self._say(now_at, versions.end(now_at, message, now_micros(), reason=reason, note=note))
+
+    def _current(self, alert: str, message: str, version: int | None) -> Current:
+        found = versions.current(self.outbox, alert)
+        known = validity.log_time(self.outbox, 0)
+        versions.check(found, message, version=version, log_time=known.at)
+        return found
+
+    def _say(self, now_at: Current, draft: Draft) -> Accepted:
+        plan(now_at, draft, None)
+        return self.accept([draft])[0]
+
+    def updated(self, now_at: Current, content: Alert, audience: Audience | None = None) -> Draft:
+        """The draft of an update, not checked against the rules yet."""
+        now = now_micros()
+        to = None if audience is None else from_python(audience)
+        if is_record(now_at.kind, content):
+            chosen = self.draft(now_at.kind, content, audience) if audience is not None else None
+            return versions.of_record(now_at, content, chosen.audience if chosen else None, now)
+        return versions.update(now_at, from_python(dict(content)), self._author, now, audience=to)
 
     def draft(self, kind: str, alert: Alert, audience: Audience) -> Draft:
         """An alert as it would be sent, not checked against the rules yet. A complete Avro record is taken as it is."""
@@ -174,6 +243,28 @@ class Publisher:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def extended(now_at: Current, until: str | dt.datetime, review: str | dt.datetime, now: int) -> Draft:
+    """The draft of an extension. AuthorError for a date that is none, or no later one."""
+    header = now_at.last.record["header"]
+    expires_at = _micros("until", until, now, end_of_day=True)
+    if expires_at < header["expires_at"]:
+        raise AuthorError(
+            "An extension ends later than the alert does now.", "To end it earlier, use `manara update` or end it."
+        )
+    review_at = _micros("review", review, now, end_of_day=False) if review else header["review_at"]
+    if not review and review_due(review_at, now):  # to extend it is to have looked at it
+        review_at = 0
+    return versions.follow(now_at, "EXTEND", now, expires_at=expires_at, review_at=review_at)
+
+
+def _micros(name: str, text: str | dt.datetime, now: int, *, end_of_day: bool) -> int:
+    written = text.isoformat() if isinstance(text, dt.datetime) else text
+    try:
+        return scalars.micros(written, now, end_of_day=end_of_day)
+    except scalars.ScalarError as error:
+        raise AuthorError(f"{name}: {written!r} is not a date.", f"{error.remedy}.") from error
 
 
 def new_id() -> str:

@@ -74,6 +74,7 @@ class Relay:
         self._clock = clock
         self._inlet = names.inlet(settings.agency)
         self._status = names.status(settings.agency)
+        self._heartbeat = names.heartbeat
         self._trust = Trust(settings, outbox)
         self._line: _Line | None = None
         self.connected_once = False
@@ -133,9 +134,8 @@ class Relay:
         if self._line is None:
             settings, problem = self._settings.kafka, kafka.Problem(self._settings.kafka)
             sender = Sender(settings, self._outbox, self._inlet, self._clock)
-            listener = Listener(
-                settings, Ledger(self._outbox, self._settings.agency), self._status, self._trust.directory
-            )
+            ledger = Ledger(self._outbox, self._settings.agency, self._trust.remembered)
+            listener = Listener(settings, ledger, (self._status, self._heartbeat), self._trust.directory)
             self._line = _Line(sender, listener, kafka.admin(settings, problem=problem), problem)
         return self._line
 

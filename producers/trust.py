@@ -7,6 +7,10 @@ command has seen.
 
 from __future__ import annotations
 
+from typing import cast
+
+import apsw
+
 from manara.directory import DirectoryReader, open_record
 from manara.errors import BrokerError, DirectoryError
 from manara.settings import Settings
@@ -16,6 +20,7 @@ from schemas import codec
 from schemas import directory as rules
 from schemas.directory import Directory
 from schemas.errors import ContractError
+from schemas.models import DirectoryRecord, KeyEntry
 from schemas.registry import by_name
 
 
@@ -75,5 +80,22 @@ class Trust:
                     "insert or replace into facts values (?, ?)",
                     [("directory", value), ("directory_seq", directory.seq)],
                 )
+                remember_keys(db, record)
         self._kept, self._kept_seq = directory, directory.seq
         return directory
+
+
+def remember_keys(db: apsw.Connection, record: DirectoryRecord) -> None:
+    """Keep every certified key entry of a directory with its root: evidence is judged by keys that have left since."""
+    roots = {member["code"]: member["root"] for member in record["members"]} | {"": record["operator_root"]}
+    for item in record["keys"]:
+        try:
+            entry = cast("KeyEntry", codec.read(by_name("key"), item["entry"], limit=4096))
+        except ContractError:
+            continue
+        root = roots.get(entry["member"], "")
+        row = (bytes.fromhex(entry["kid"]), entry["sequence"], entry["holder"], entry["member"])
+        db.execute(
+            "insert or ignore into key_entries values (?, ?, ?, ?, ?, ?, ?)",
+            (*row, item["entry"], item["certificate"], root),
+        )

@@ -1,10 +1,10 @@
-"""The agency's commands of the command line: new, check, publish, import, status, relay, trace."""
+"""The agency's commands of the command line: to write, check and publish, the life cycle, status and proofs, relay."""
 
 from __future__ import annotations
 
 import typer
 
-from producers.commands import carrying, checks, importing, publishing, statuses, templates
+from producers.commands import carrying, checks, importing, living, publishing, statuses, templates
 
 
 def register(app: typer.Typer) -> None:
@@ -13,6 +13,10 @@ def register(app: typer.Typer) -> None:
     app.command("check")(checks.check)
     app.command("publish")(publishing.publish)
     app.command("import")(importing.import_)
+    for step in (living.update, living.extend, living.suspend, living.resume):
+        app.command(step.__name__)(step)
+    for end in (living.cancel, living.withdraw, living.fulfil):
+        app.command(end.__name__)(end)
     app.command("status")(statuses.status)
     app.command("trace")(statuses.trace)
     app.command("relay")(carrying.relay)

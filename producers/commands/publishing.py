@@ -63,7 +63,7 @@ def publish(
         _refuse_doubles(plan, drafts)
     if not yes and not as_json and not confirm_or_go(f"Send {counted(len(drafts), 'alert')}?"):
         raise typer.Exit(1)
-    _send(settings, drafts, wait=wait, timeout=timeout, as_json=as_json)
+    send_drafts(settings, drafts, wait=wait, timeout=timeout, as_json=as_json)
 
 
 def _refuse_doubles(plan: list[dict[str, Any]], drafts: list[Draft]) -> None:
@@ -85,11 +85,12 @@ def confirm_or_go(question: str) -> bool:
 def _drafts(files: list[Path], settings: Settings, *, as_json: bool) -> list[Draft]:
     drafts, faults = checking.draft_files(files, Author.of(settings.agency), now_micros(), new_id)
     if faults:
-        _refuse(faults, as_json=as_json)
+        refuse(faults, as_json=as_json)
     return drafts
 
 
-def _refuse(faults: Sequence[Any], *, as_json: bool) -> None:
+def refuse(faults: Sequence[Any], *, as_json: bool) -> None:
+    """Say all faults, and end the command."""
     if as_json:
         print_json({"sent": False, "errors": [fault.as_json() for fault in faults]})
     else:
@@ -102,7 +103,7 @@ def _judged(drafts: list[Draft], directory: Directory | None, outbox: Outbox, *,
     """What would happen to each draft; ends the command where one has faults."""
     faults = checking.judge_all(drafts, directory, now_micros())
     if faults:
-        _refuse(faults, as_json=as_json)
+        refuse(faults, as_json=as_json)
     plan: list[dict[str, Any]] = []
     for draft in drafts:
         seen = preview(draft, directory).as_json() if directory else None
@@ -135,7 +136,8 @@ def _show_plan(plan: list[dict[str, Any]], drafts: list[Draft], *, as_json: bool
         screen.print("A dry run: nothing was sent. Add --send to send.", style="bold")
 
 
-def _send(settings: Settings, drafts: list[Draft], *, wait: bool, timeout: float, as_json: bool) -> None:
+def send_drafts(settings: Settings, drafts: list[Draft], *, wait: bool, timeout: float, as_json: bool) -> None:
+    """Accept drafts; with `wait`, carry them and say what the hub says. Exit code 1 where it admits not all."""
     with Publisher.open(settings) as publisher:
         accepted = publisher.accept(drafts)
         if not as_json:
