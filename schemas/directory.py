@@ -163,14 +163,15 @@ def read(record: DirectoryRecord, pins: Pins, previous: Directory | None = None)
     """The snapshot with the key entries that hold, and a sentence about each thing that was refused.
 
     Refused are: a root that is not the pinned one (with all its keys), an entry that is not signed by its root or not
-    well formed, two entries of one kid with one sequence, and an entry older than the one in `previous`, which then
-    stays. Members and agencies are believed from the operator: they decide who reads, not who speaks.
+    well formed, two entries of one kid with one sequence, an entry older than the one in `previous`, which then stays,
+    and a key of one holder claimed for another: no root may take over or revoke the key of another state. Members and
+    agencies are believed from the operator: they decide who reads, not who speaks.
     """
     refused: list[str] = []
     members = _members(record, refused)
     agencies = _agencies(record, members, refused)
     roots = _pinned_roots(record["operator_root"], members, pins, refused)
-    keys = _newest(_believed(record["keys"], roots, agencies, refused), refused)
+    keys = _newest(_of_their_holders(_believed(record["keys"], roots, agencies, refused), previous, refused), refused)
     if previous is not None:
         keys = _not_older(keys, previous, refused)
     directory = Directory(record["directory_seq"], record["at"], record["operator_root"], members, agencies, keys)
@@ -272,6 +273,24 @@ def _may_hold(holder: str, member: str, agencies: Mapping[str, Agency]) -> bool:
         return holder in {f"hub.{stage}" for stage in HUB_STAGES}
     agency = agencies.get(holder)
     return holder == f"edge.{member.lower()}" or (agency is not None and agency.member == member)
+
+
+def _of_their_holders(keys: list[Key], previous: Directory | None, refused: list[str]) -> list[Key]:
+    """The entries without those that claim somebody else's key: its holder is who `previous` says, and where that does
+    not know it, there must be one alone.
+    """
+    claims: dict[bytes, set[str]] = {}
+    for key in keys:
+        claims.setdefault(key.kid, set()).add(key.holder)
+    known = previous.keys if previous is not None else {}
+    kept = []
+    for key in keys:
+        mine = known[key.kid].holder == key.holder if key.kid in known else len(claims[key.kid]) == 1
+        if mine:
+            kept.append(key)
+        else:
+            refused.append(f"{key.holder!r}: claims the key {key.kid.hex()}, which others claim or have")
+    return kept
 
 
 def _newest(keys: list[Key], refused: list[str]) -> dict[bytes, Key]:

@@ -169,6 +169,24 @@ def test_an_older_entry_does_not_undo_a_newer_one() -> None:
     assert (again.keys, refused) == (previous.keys, ())
 
 
+def test_no_root_takes_over_or_revokes_another_state_s_key() -> None:
+    """A public key is public: certified by a second root under a higher sequence it would silence its holder."""
+    public = samples.key(samples.AGENCY).public.hex()
+    theft = certified(samples.OTHER_AGENCY, "KZ", "root KZ", public_key=public, kid=KID.hex(), sequence=9)
+    revoked = certified("edge.eg", "EG", "root EG", public_key=public, kid=KID.hex(), sequence=9, compromised_since=1)
+    previous, _ = read(GOOD)
+    for claim in (theft, revoked):
+        known, refused = read(claim, GOOD, previous=previous)
+        assert known.keys == previous.keys
+        assert len(refused) == 1
+        assert KID.hex() in refused[0]
+        assert read(claim, previous=previous)[0].keys == {}
+        known, refused = read(claim, GOOD)  # nobody can tell whose it is: it speaks for nobody
+        assert (known.keys, len(refused)) == ({}, 2)
+    renewed = certified(samples.AGENCY, "AZ", "root AZ", sequence=2, compromised_since=NOW)
+    assert read(theft, renewed, previous=previous)[0].keys[KID].compromised_since == NOW
+
+
 def test_members_and_agencies_must_be_well_formed() -> None:
     """What cannot be a topic's name or a country is not in the directory."""
     record = samples.record()
