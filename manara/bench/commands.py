@@ -18,7 +18,7 @@ from manara.bench.context import Bench
 from manara.bench.errors import CannotRunError
 from manara.bench.figures import FIGURES
 from manara.bench.report import COLUMNS as TABLE
-from manara.bench.report import Circumstances, Report, cells, method
+from manara.bench.report import Circumstances, Report, method
 from manara.bench.results import Row
 from manara.bench.stand import Stand
 from manara.bench.svg import Bar, bars
@@ -157,4 +157,4 @@ def say(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json({"figures": [row.as_json() for row in report.rows], "left_out": dict(report.left_out)})
         return
-    print_table(TABLE, [cells(row) for row in report.rows], title="Benchmark")
+    print_table(TABLE, report.table(), title="Benchmark")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
 from manara.bench.results import Row, number
@@ -64,6 +64,10 @@ class Report:
         said = [QUICK] if here.quick else []
         return said + ([BUSY.format(load=here.load, cores=here.cores)] if here.busy else [])
 
+    def table(self) -> list[list[str]]:
+        """The lines of the table. A quick run is held against no target."""
+        return [cells(replace(row, least=None, most=None) if self.circumstances.quick else row) for row in self.rows]
+
     def markdown(self) -> str:
         """Method first, figures after, as Markdown."""
         here = self.circumstances
@@ -73,7 +77,7 @@ class Report:
         lines += [f"**{text}**\n" for text in self.warnings()]
         lines += [f"* **{name}** {text}" for name, text in self.methods.items()]
         lines += ["", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
-        lines += ["| " + " | ".join(cells(row)) + " |" for row in self.rows]
+        lines += ["| " + " | ".join(line) + " |" for line in self.table()]
         lines += ["", *(f"* {name} was not run: {why}" for name, why in self.left_out.items())]
         return "\n".join(lines).rstrip() + "\n"
 

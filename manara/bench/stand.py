@@ -27,7 +27,7 @@ from manara.embedded.files import write_private
 from manara.embedded.kafka import EmbeddedKafka
 from manara.embedded.postgres import EmbeddedPostgres
 from manara.settings import KafkaSettings, Settings
-from manara.supervisor import Child, Supervisor
+from manara.supervisor import Child, State, Supervisor
 from schemas.signature import SigningKey
 from schemas.topics import Names
 
@@ -35,6 +35,7 @@ DIRECTORY: Final = Path(__file__).with_name("directory.yaml")
 JVM: Final = ("-XX:TieredStopAtLevel=4", "-Xms512m", "-Xmx1g")
 """A broker under load is worth its compiler: C2, and a gigabyte."""
 ADMIN: Final = "admin"
+LAST_LINES: Final = 6
 
 
 @dataclass(frozen=True)
@@ -219,15 +220,29 @@ class Scene:
         return self.folder / f"{name}.log"
 
     @contextmanager
-    def running(self, children: Sequence[Child], cores: frozenset[int]) -> Iterator[Supervisor]:
-        """These processes at work on these cores. BenchError where one of them had to be started again."""
+    def running(
+        self, children: Sequence[Child], cores: frozenset[int], *, deaths: bool = False
+    ) -> Iterator[Supervisor]:
+        """These processes at work on these cores. BenchError where one had to be started again, unless `deaths`."""
         supervisor = Supervisor(children)
         with pinned(cores):
             supervisor.start()
         try:
             yield supervisor
-            died = [name for name, times in supervisor.restarts.items() if times]
-            if died:
-                raise BenchError(f"{died[0]} died:\n{supervisor.log_tail(died[0])}", "The end of its log says why.")
+            died = [state for state in supervisor.states() if state.restarts]
+            if died and not deaths:
+                raise _died(died[0], self.log(died[0].name))
         finally:
             supervisor.stop()
+
+
+def _died(state: State, log: Path) -> BenchError:
+    """What a process said at its first end: the lines before it was started again."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
+    starts = [number for number, line in enumerate(lines) if '"Process started"' in line]
+    end = starts[1] if len(starts) > 1 else len(lines)
+    said = "\n".join(lines[max(0, end - LAST_LINES) : end])
+    return BenchError(
+        f"{state.name} died {state.restarts} times (exit code {state.code}). Before that it said:\n{said}",
+        "Its exit code and its log say why; --keep FOLDER keeps all logs.",
+    )
