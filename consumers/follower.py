@@ -7,7 +7,7 @@ from collections.abc import Callable
 import structlog
 
 from consumers.inbox import Inbox
-from consumers.keywatch import own_changes
+from consumers.keywatch import own_changes, remembered
 from manara.directory import DirectoryReader, open_record
 from manara.settings import Settings
 from schemas import codec
@@ -62,6 +62,9 @@ class Follower:
                 changed=alarm.detail,
                 remedy="If your state did not order this, tell the operator now.",
             )
+        kept = self._inbox.directory()
+        if kept is not None and before is not None:
+            record = remembered(open_record(kept), before, record)
         schema = by_name("directory")
         value = codec.frame(schema, codec.encode(schema, record))
         self._inbox.keep_directory(directory.seq, value, alarms, self._clock())

@@ -8,7 +8,8 @@ import pytest
 
 from consumers.heartbeat import SILENCE, Beat, disconnected_since, newest
 from consumers.judging import Message
-from consumers.keywatch import own_changes
+from consumers.keywatch import own_changes, remembered
+from schemas import directory as rules
 from schemas import message, registry
 from tests.support.directories import DAY, NOW, key_of, network
 
@@ -77,3 +78,17 @@ def test_a_change_of_our_own_keys_is_seen_and_nobody_elses() -> None:
     ]
     back = own_changes(after.directory, before.directory, "AZ")
     assert [(one.event, one.holder) for one in back] == [("ADDED", "az-police"), ("CHANGED", "az-customs")]
+
+
+def test_a_revocation_outlives_restarts_whatever_the_hub_shows_then() -> None:
+    """An older snapshot, and one without the key, are each kept over a restart: the revoked key stays revoked."""
+    old = network(1)
+    news: dict[str, Any] = {"az-police": {"compromised_since": NOW, "sequence": 2}}
+    kid = key_of("az-police").kid
+    kept, latest = old.record, rules.read(old.record, old.pins)[0]
+    for shown in (network(2, keys=news), old, network(3, keys={"az-police": None}), old, old):
+        latest, before = rules.read(shown.record, old.pins, latest)[0], latest
+        kept = remembered(kept, before, shown.record)
+        latest, refused = rules.read(kept, old.pins)  # a restart: nothing is known but what was kept
+        assert (latest.keys[kid].sequence, latest.keys[kid].compromised_since, refused) == (2, NOW, ())
+    assert len(kept["keys"]) == len(old.record["keys"]) + 1
