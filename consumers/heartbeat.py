@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from consumers.judging import HUB_HOLDERS, Message
+from consumers.judging import Message
 from schemas import message
 from schemas.directory import Directory
 from schemas.reasons import Refusal
 
+CLOCK: Final = "hub.clock"
+"""The one stage of the hub that gives the time."""
 SILENCE: Final = 15_000_000
 """Microseconds without a sign of life after which the desk is told: three heartbeats of five seconds."""
 
@@ -33,7 +35,7 @@ def newest(sent: Sequence[Message], last: Beat | None, directory: Directory, now
     for one in sent:
         try:
             schema, record, _key = message.open_record(
-                one.value, one.headers, directory=directory, at=one.time, holders=HUB_HOLDERS
+                one.value, one.headers, directory=directory, at=one.time, holders=(CLOCK,)
             )
         except Refusal:
             continue

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from consumers.entry import Arrival
 from schemas import codec, message, registry, rules
-from schemas.directory import HUB_STAGES, Directory
+from schemas.directory import Directory
 from schemas.errors import MalformedError, SchemaUnknownError
 from schemas.models import HubHeader
 from schemas.reasons import Reason, Refusal
@@ -23,7 +23,8 @@ word."""
 AT_LENGTH: Final = 8
 YEAR_2000: Final = 946_684_800_000_000
 YEAR_2200: Final = 7_258_118_400_000_000
-HUB_HOLDERS: Final = tuple(f"hub.{stage}" for stage in HUB_STAGES)
+ROUTE: Final = "hub.route"
+"""The one stage of the hub that says that an alert is no longer addressed to us."""
 CURABLE: Final = (
     Reason.UNKNOWN_KEY,
     Reason.KEY_NOT_VALID,
@@ -124,7 +125,7 @@ def _notice(sent: Message, kind: str, directory: Directory, now: int) -> Arrival
     """The hub's word that an alert is no longer addressed to us; nobody else may say that, and the hub nothing else."""
     value = sent.value or b""
     at = _admitted_at(sent.headers, absent=sent.time)
-    _schema, notice, key = message.open_record(value, sent.headers, directory=directory, at=at, holders=HUB_HOLDERS)
+    _schema, notice, key = message.open_record(value, sent.headers, directory=directory, at=at, holders=(ROUTE,))
     if notice.get("type") != "NO_LONGER_ADDRESSED" or notice.get("kind") != kind:
         raise Refusal(Reason.SCHEMA_MISMATCH, "the hub's notice does not belong on this feed")
     if sent.key != message.identity(notice["agency"], notice["alert_id"]):

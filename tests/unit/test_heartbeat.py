@@ -34,7 +34,7 @@ def test_a_replayed_heartbeat_is_no_sign_of_life() -> None:
     assert newest([beat(1, NOW), beat(2, NOW + 5)], last, DIRECTORY, NOW + DAY) is None
 
 
-@pytest.mark.parametrize("holder", ["az-police", "edge.az"])
+@pytest.mark.parametrize("holder", ["az-police", "edge.az", "hub.gate", "hub.route", "hub.receipts"])
 def test_nobody_else_can_beat(holder: str) -> None:
     """Time for expiry comes from the hub."""
     assert newest([beat(1, NOW, holder)], None, DIRECTORY, NOW) is None

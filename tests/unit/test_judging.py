@@ -117,9 +117,9 @@ def test_the_hub_says_that_an_alert_is_no_longer_addressed() -> None:
     assert (arrival.type, arrival.message, arrival.version) == ("NOTICE", "NO_LONGER_ADDRESSED", 2)
 
 
-@pytest.mark.parametrize("holder", ["az-police", "edge.az", "edge.tr"])
-def test_nobody_but_the_hub_may_say_that(holder: str) -> None:
-    """An agency cannot make other agencies' alerts vanish."""
+@pytest.mark.parametrize("holder", ["az-police", "edge.az", "edge.tr", "hub.gate", "hub.receipts", "hub.clock"])
+def test_nobody_but_the_hub_s_route_may_say_that(holder: str) -> None:
+    """An agency cannot make other agencies' alerts vanish, nor can whoever stole the key of another stage."""
     assert refused(notice("az-police", "an-id", 2, holder=holder)).reason == "WRONG_AGENCY"
 
 
