@@ -1,4 +1,4 @@
-"""A member's commands: `edge`, `feed`, `show`."""
+"""A member's commands: `edge` (with `edge resend`, `edge enable`), `feed`, `show`."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from typing import Annotated, Final
 import typer
 from rich.console import Console
 
-from consumers import rendering
+from consumers import rendering, resending
 from consumers import show as telling
 from consumers.feed import Connection, Feed, open_inbox
 from consumers.host import Host
 from consumers.host import settings_of as hosted
+from consumers.sinks.chosen import NAMES
+from consumers.sinks.ledger import Ledger
 from consumers.view import iso, line
 from manara.console import out, print_json, settings_of
 from manara.errors import InputError
@@ -28,7 +30,11 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this role to the command line."""
-    app.command("edge")(edge)
+    edges = typer.Typer(no_args_is_help=False)
+    edges.callback(invoke_without_command=True)(edge)
+    edges.command("resend")(resend)
+    edges.command("enable")(enable)
+    app.add_typer(edges, name="edge")
     app.command("feed")(feed)
     app.command("show")(show)
 
@@ -49,10 +55,48 @@ def edge(
 
     Two members in one process:  manara edge --config az.toml --config tr.toml
     """
+    if ctx.invoked_subcommand is not None:
+        return
     files = config or []
     first = Settings.load(files[0]) if files else settings_of(ctx)
     host = Host(hosted(first, files[1:]))
     raise typer.Exit(run(host.run, name="edge", settings=first, checks=host.checks))
+
+
+def resend(
+    ctx: typer.Context,
+    sink: Annotated[str, typer.Option(help="postgres, filedrop, webhook or syslog.")],
+    begin: Annotated[
+        str, typer.Option("--from", help="A number of the inbox, or an alert: its id or the start of it.")
+    ],
+) -> None:
+    """Deliver once more by hand: from a number of the inbox on, or all versions of one alert.
+
+    The edge does it beside what is new, under the same keys, so whoever keeps them sees repeats. It may be running or
+    not.
+
+    Example:  manara --config members/az/manara.toml edge resend --sink webhook --from 120
+    """
+    _known_sink(sink)
+    with open_inbox(settings_of(ctx)) as inbox:
+        count = resending.ask(inbox, sink, begin)
+    out().print(f"{count} {'entry' if count == 1 else 'entries'} will be delivered to {sink} again.")
+
+
+def enable(ctx: typer.Context, sink: Annotated[str, typer.Option(help="The sink, for example webhook.")]) -> None:
+    """Let a sink deliver again that its receiver has switched off (410).
+
+    Example:  manara --config members/az/manara.toml edge enable --sink webhook
+    """
+    _known_sink(sink)
+    if not Ledger(settings_of(ctx).folder / sink).enable():
+        raise InputError(f"The sink {sink} is not disabled.", "Look at `manara show ALERT` for what it waits for.")
+    out().print(f"{sink} is enabled.")
+
+
+def _known_sink(name: str) -> None:
+    if name not in NAMES:
+        raise InputError(f"`{name}` is no sink.", f"The sinks are {', '.join(NAMES)}.")
 
 
 def feed(
@@ -127,7 +171,7 @@ def _watch(opened: Feed, console: Console) -> None:
             text = rendering.connected(now) if event.since is None else rendering.cut_off(event.since, now)
             console.print(text, soft_wrap=True)
             continue
-        for text in rendering.alert(event.entry, _width(console), expired=opened.expired(event)):
+        for text in rendering.alert(event.entry, _width(console), standing=opened.marks(event)):
             console.print(text, soft_wrap=True)
 
 

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from consumers import purging
 from consumers.deliveries import Deliveries, Parked
 from consumers.entry import Cursor, Entry
 from consumers.errors import EntryRefusedError, SinkUnavailableError
@@ -74,7 +75,7 @@ class Drain:
                     self.sink.close()
 
     def _wait(self, work: Deliveries, number: int, error: SinkUnavailableError, failures: int) -> None:
-        pause = pause_after(failures, self.chance())
+        pause = max(pause_after(failures, self.chance()), error.again_after)
         metrics.sink_failures.labels(self.member, self.sink.name).inc()
         structlog.get_logger().warning(
             "Sink is not available",
@@ -97,6 +98,7 @@ class _Session:
         self.sink = drain.sink
         self.cursor = Cursor()
         self.delivered = False
+        self.told = 0
         self._log = structlog.get_logger().bind(member=drain.member, sink=drain.sink.name)
 
     def open(self) -> None:
@@ -113,6 +115,7 @@ class _Session:
         """Deliver what is there, then what comes."""
         while not self.drain.stop.is_set():
             self.drain.wake.clear()
+            self._tell_time()
             retried = self._retry()
             batch = self.inbox.after(self.cursor.number, self.sink.batch_limit)
             if batch:
@@ -120,6 +123,13 @@ class _Session:
             elif not retried:
                 self._receipts()
                 self.drain.wake.wait(self._idle())
+
+    def _tell_time(self) -> None:
+        """Hand the network's time on, so that the system can tell what has expired; a beat is told once."""
+        at = int(self.inbox.meta("heartbeat_at") or 0)
+        if at > self.told:
+            self.sink.tell_time(at)
+            self.told = at
 
     def _idle(self) -> float:
         """How long nothing is to be done, unless somebody sets `wake`."""
@@ -132,7 +142,7 @@ class _Session:
         began = time.monotonic()
         aside = self.store.set_aside([entry.number for entry in batch])
         for entry in batch:
-            if entry.number not in aside and not entry.intact:
+            if entry.number not in aside and not entry.bare and not entry.intact:
                 self._bury(entry, 0, EntryRefusedError("Its bytes in the inbox are damaged.", "Check the disk."))
                 aside.add(entry.number)
         self._split([entry for entry in batch if entry.number not in aside], batch[-1].cursor)
@@ -186,7 +196,7 @@ class _Session:
 
     def _park(self, entry: Entry, attempts: int, error: EntryRefusedError) -> None:
         now = self.drain.clock()
-        if attempts < ATTEMPTS:
+        if attempts < ATTEMPTS or entry.message == "WITHDRAW":  # an order to purge is never given up
             due = now + int(pause_after(attempts, self.drain.chance()) * 1e6)
             self.store.park(Parked(entry.number, attempts, due), error.message)
             return
@@ -207,6 +217,7 @@ class _Session:
     def _done(self) -> None:
         """Say how far we are: to people, and to the receipts."""
         self.store.note(self.cursor.number, "OK", "", self.drain.clock())
+        purging.passed(self.inbox.db, self.sink.name, self.cursor.number)
         waiting = self.inbox.tip().number - self.cursor.number
         metrics.inbox_waiting.labels(self.drain.member, self.sink.name).set(waiting)
         self._receipts()

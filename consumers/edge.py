@@ -20,6 +20,7 @@ from typing import Final
 import structlog
 from confluent_kafka import KafkaException
 
+from consumers import purging, retention
 from consumers.drain import Drain
 from consumers.errors import EdgeError
 from consumers.follower import Follower
@@ -28,9 +29,7 @@ from consumers.inbox import Inbox, Taken
 from consumers.judging import CURABLE, Accepted, Message, Refused, judge
 from consumers.receipts import Maker
 from consumers.sender import Sender
-from consumers.sinks.contract import Sink
-from consumers.sinks.filedrop import FileDrop
-from consumers.sinks.postgres import PostgresSink
+from consumers.sinks.chosen import sinks_of
 from consumers.source import FeedSource, Pulled
 from manara import keys, metrics, stores
 from manara.settings import Settings, require
@@ -68,6 +67,7 @@ class Edge:
         with ExitStack() as stack:
             stack.enter_context(stores.lock(folder / "edge.lock", purpose=f"the work of edge.{self.member.lower()}"))
             inbox = stack.enter_context(Inbox.open(folder))
+            retention.compact(inbox.db)
             follower = Follower(self.settings, self.member, inbox, self.clock)
             stack.callback(follower.close)
             source = FeedSource(self.settings, self.member)
@@ -91,7 +91,15 @@ class Edge:
         topic = Names(self.settings.topic_prefix).receipts(self.member)
         sender = Sender(self.settings.folder, self.member, topic, self.settings.kafka, self._stop, clock=self.clock)
         key = keys.load(Path(require(self.settings, "key")))
-        maker = Maker(self.member, sinks[0].name, key, lambda: follower.latest, self.clock, sender.made)
+        maker = Maker(
+            self.member,
+            sinks[0].name,
+            key,
+            lambda: follower.latest,
+            self.clock,
+            sender.made,
+            sinks=[sink.name for sink in sinks],
+        )
         drains = [
             Drain(
                 self.settings.folder,
@@ -146,6 +154,7 @@ class Reading:
         self._beat = _kept_beat(inbox)
         self._noted = 0
         self._seq = -1
+        self._tidied = 0
         self._log = structlog.get_logger().bind(member=edge.member)
 
     def turn(self) -> None:
@@ -160,6 +169,9 @@ class Reading:
         if pulled.feeds:
             self._take(pulled, directory)
         self._sign_of_life(pulled.heartbeats, directory)
+        if not purging.scrub(self.inbox.db, self.edge.clock()):
+            self._log.debug("A reader keeps the inbox's log: it is cut off later")
+        self._tidy()
 
     def _look(self) -> None:
         try:
@@ -199,6 +211,15 @@ class Reading:
         self._log.info("Refused messages hold under the new directory", new=taken.new, directory_seq=directory.seq)
         self._wake()
 
+    def _tidy(self) -> None:
+        """Once a day by the network's time: content that has been kept long enough goes."""
+        log_time = self._beat.at if self._beat else 0
+        if log_time - self._tidied < retention.DAY:
+            return
+        self._tidied = log_time
+        count = retention.empty_old(self.inbox.db, self.edge.settings.retention_days, log_time)
+        self._log.info("Content past its retention is emptied", count=count)
+
     def _count(self, pulled: Pulled, taken: Taken) -> None:
         member = self.edge.member
         metrics.batches.labels("edge").inc()
@@ -235,16 +256,6 @@ class Reading:
         if beat is not None or now - self._noted >= SIGN_OF_LIFE:
             self._noted = now
             self.inbox.put_meta({"edge_seen": now, **(beat.meta() if beat else {})})
-
-
-def sinks_of(settings: Settings) -> list[Sink]:
-    """The sinks that these settings name; the first is the one whose commits are receipted."""
-    found: list[Sink] = []
-    if settings.postgres is not None:
-        found.append(PostgresSink(settings.postgres))
-    if settings.filedrop is not None:
-        found.append(FileDrop(settings.filedrop))
-    return found
 
 
 def _kept_beat(inbox: Inbox) -> Beat | None:

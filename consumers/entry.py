@@ -72,6 +72,11 @@ class Entry(Arrival):
         return Cursor(self.number, self.chain)
 
     @property
+    def bare(self) -> bool:
+        """Whether its content is gone on purpose: its author withdrew it, or it has ended long ago. The facts stay."""
+        return self.type == "ALERT" and not any(self.sig)
+
+    @property
     def intact(self) -> bool:
         """Whether the bytes are still those that were taken in: a disk may forget, and they are then of no use."""
         if self.type == "NOTICE":

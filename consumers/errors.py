@@ -32,7 +32,16 @@ class SinkError(ConsumersError):
 
 
 class SinkUnavailableError(SinkError):
-    """The system as a whole cannot be used now. The same batch is tried again until it can."""
+    """The system as a whole cannot be used now. The same batch is tried again until it can, not before `again_after`
+    seconds where the system asked for that.
+    """
+
+    again_after: float = 0.0
+
+    def after(self, seconds: float) -> SinkUnavailableError:
+        """The same, with the pause that the system asked for."""
+        self.again_after = seconds
+        return self
 
 
 class EntryRefusedError(SinkError):

@@ -20,13 +20,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from consumers import summary
+from consumers import standing, summary
 from consumers.entry import Entry, urgency
 from consumers.errors import EdgeError
 from consumers.heartbeat import disconnected_since
 from consumers.inbox import FILE_NAME, Inbox
 from consumers.view import document
 from manara.settings import Settings
+from schemas import recipient
 
 POLL_SECONDS = 0.2
 AT_ONCE = 200
@@ -85,8 +86,8 @@ class Alert:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """The decoded record."""
-        return self.entry.record()
+        """The decoded record; {} where the content was purged."""
+        return {} if self.entry.bare else self.entry.record()
 
     def as_json(self) -> dict[str, Any]:
         """The document that `manara feed` writes into pipes."""
@@ -157,8 +158,16 @@ class Feed:
 
     def expired(self, alert: Alert) -> bool:
         """Whether it no longer holds by the network's time: the latest heartbeat, or our clock before the first."""
-        now = int(self._inbox.meta("heartbeat_at") or 0) or self._clock()
-        return bool(alert.entry.expires_at) and alert.entry.expires_at <= now
+        return bool(alert.entry.expires_at) and recipient.expired(alert.entry.expires_at, self.now())
+
+    def marks(self, alert: Alert) -> list[str]:
+        """What stands against acting on it, by all that has reached us: ended, suspended, replaced, left out, expired,
+        its review due."""
+        return standing.marks(alert.entry, self._inbox.held(alert.agency, alert.alert_id), self.now())
+
+    def now(self) -> int:
+        """The network's time by the latest heartbeat; our clock before the first."""
+        return int(self._inbox.meta("heartbeat_at") or 0) or self._clock()
 
     def close(self) -> None:
         """Let go of the inbox."""
@@ -171,7 +180,11 @@ class Feed:
         self.close()
 
     def _sorted(self, waiting: list[Entry]) -> Iterator[Alert]:
-        chosen = [entry for entry in waiting if not self._kinds or entry.kind in self._kinds]
+        chosen = [
+            entry
+            for entry in waiting
+            if (not self._kinds or entry.kind in self._kinds) and (not entry.bare or entry.message == "WITHDRAW")
+        ]  # a withdrawn alert's content is no news, the order is
         return (Alert(entry) for entry in sorted(chosen, key=lambda entry: urgency(entry.precedence)))
 
     def _look(self) -> Connection | None:

@@ -10,17 +10,19 @@ import dataclasses
 import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import astuple
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self
 
 import apsw
 
+from consumers import purging
 from consumers.entry import START, Arrival, Cursor, Entry, link
-from consumers.inbox_schema import SCHEMA, VERSION
+from consumers.inbox_schema import MIGRATIONS, SCHEMA, VERSION
 from consumers.judging import Accepted, Message, Refused
 from manara.stores import open_store, transaction
 from schemas.reasons import Reason
+from schemas.recipient import Held, Incoming, replay
 
 FILE_NAME: Final = "inbox.db"
 
@@ -54,7 +56,8 @@ class Inbox:
     @classmethod
     def open(cls, folder: Path) -> Self:
         """Open the inbox in this folder, making it if need be. Raises `StoreError` in words."""
-        inbox = cls(open_store(folder / FILE_NAME, SCHEMA, version=VERSION))
+        inbox = cls(open_store(folder / FILE_NAME, SCHEMA, version=VERSION, migrations=MIGRATIONS))
+        inbox.db.execute("pragma secure_delete = on").fetchall()  # what is overwritten or deleted is gone from the file
         if inbox.meta("id") is None:
             with transaction(inbox.db):  # whoever comes second keeps the first one's id
                 inbox.db.execute("insert into meta values ('id', ?) on conflict do nothing", (secrets.token_hex(16),))
@@ -120,8 +123,9 @@ class Inbox:
     ) -> Taken:
         """Commit a batch at once: what is new, what is refused, where to read on, which earlier refusals it settles.
 
-        A message that is here already is counted and otherwise silent. Other content under a known identity and
-        version is refused as EQUIVOCATION, and both are kept.
+        A WITHDRAW empties every version of its alert in the same transaction, and what comes later of that alert is
+        kept without its content. A message that is here already is counted and otherwise silent. Other content under a
+        known identity and version is refused as EQUIVOCATION, and both are kept.
         """
         bad, again, cursor = list(refused), 0, START
         with transaction(self.db):
@@ -129,7 +133,7 @@ class Inbox:
             for message, arrival in accepted:
                 known = self._known(arrival)
                 if known is None:
-                    cursor = self._append(arrival, cursor)
+                    cursor = self._append(arrival, cursor, now)
                 elif known.digest == arrival.digest:
                     again += 1
                     self._receipt_again(known.number)
@@ -170,13 +174,21 @@ class Inbox:
         )
         return list(self._entries(clause, (alert_id, alert_id + "\uffff", agency, agency)))
 
+    def held(self, agency: str, alert_id: str) -> Held | None:
+        """What we hold of an alert by all that has reached us, in whatever order; None if there is nothing."""
+        rows = self.db.execute(
+            "select version, message, digest, kind from inbox where alert_id = ? and agency = ?", (alert_id, agency)
+        )
+        return replay(Incoming(*row) for row in rows)
+
     def unsettled(self, reasons: Sequence[str], *, and_rules: bool = False) -> list[tuple[int, Message]]:
         """Messages refused for one of these reasons (or by a publication rule) that may be good by now, with their
         numbers.
         """
         marks = ", ".join("?" * len(reasons))
         which = f"reason in ({marks}) or ? and reason glob 'RULE_*'"
-        query = f"{_SELECT_REFUSED} where settled_at is null and ({which}) order by number"
+        there = "settled_at is null and substr(headers, 1, 1) <> x'00'"  # not one whose alert was withdrawn
+        query = f"{_SELECT_REFUSED} where {there} and ({which}) order by number"
         rows = self.db.execute(query, (*reasons, and_rules))
         return [(row[0], message_of(row[1:])) for row in rows]
 
@@ -192,14 +204,23 @@ class Inbox:
         ).fetchone()
         return None if row is None else _Known(*row)
 
-    def _append(self, arrival: Arrival, cursor: Cursor) -> Cursor:
+    def _append(self, arrival: Arrival, cursor: Cursor, now: int) -> Cursor:
         placed = Cursor(cursor.number + 1, link(cursor.chain, arrival.digest))
-        self.db.execute(_INSERT, (*placed, *astuple(arrival)))
+        ordered = arrival.message == "WITHDRAW"
+        gone = ordered or (arrival.type == "ALERT" and purging.withdrawn(self.db, arrival.agency, arrival.alert_id))
+        kept = dataclasses.replace(arrival, value=b"", sig=b"") if gone else arrival
+        self.db.execute(_INSERT, (*placed, *_values(kept)))
+        if ordered:
+            purging.withdraw(self.db, arrival, placed.number, now)
+        elif gone:
+            purging.came_late(self.db, placed.number, arrival.agency, arrival.alert_id)
         return placed
 
     def _receipt_again(self, number: int) -> None:
         """A re-send may mean that our receipt was lost with a cluster: send it again, unless it is still to come
         anyway."""
+        if purging.receipt_again(self.db, number):
+            return
         self.db.execute(
             "insert or ignore into due_receipts select ?1, 'STORED', '' from meta where name = 'receipts' "
             "and value >= ?1 and not exists (select 1 from parked where number = ?1) "
@@ -218,7 +239,7 @@ class Inbox:
             "insert or ignore into refused(topic, topic_id, partition, offset, time, key, value, headers, reason, "
             "detail, digest, received_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                (*message[:-1], write_headers(message.headers), str(reason), detail, digest, now)
+                (*purging.kept(self.db, message)[:-1], write_headers(message.headers), str(reason), detail, digest, now)
                 for message, reason, detail, digest in bad
             ],
         )
@@ -232,6 +253,9 @@ class Inbox:
 class _Known(NamedTuple):
     number: int
     digest: str
+
+
+_values = attrgetter(*(field.name for field in dataclasses.fields(Arrival)))
 
 
 def message_of(row: Sequence[Any]) -> Message:

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 
-SCHEMA: Final = """
+_WITHDRAWALS: Final = """
+-- the proof of a purge, one line an order to withdraw: the content of every version is gone, this stays. `scrubbed_at`
+-- when the bytes had left the file and its log, `receipted_at` when every sink had purged and the receipt was made
+create table withdrawals(
+  number integer primary key, agency text not null, alert_id text not null, version integer not null,
+  digest text not null, at integer not null, purged_at integer not null, scrubbed_at integer, receipted_at integer
+);
+create index withdrawals_identity on withdrawals(alert_id, agency);
+create index withdrawals_open on withdrawals(number) where receipted_at is null;
+-- which sinks have purged
+create table purged_by(sink text not null, number integer not null, primary key (sink, number)) without rowid;
+create index refused_key on refused(key);
+"""
+
+_TABLES: Final = """
 -- one line each: `id` of this inbox, the heartbeat, signs of life, the receipts' cursor
 create table meta(name text primary key, value) without rowid;
 
@@ -73,3 +88,6 @@ create table alarms(
   detail text not null
 );
 """
+
+SCHEMA: Final = _TABLES + _WITHDRAWALS
+MIGRATIONS: Final[Mapping[int, str]] = {2: _WITHDRAWALS}

@@ -1,4 +1,5 @@
-"""Receipts: this member's signed word that an alert is STORED in its national system (or FAILED there, and why).
+"""Receipts: this member's signed word that an alert is STORED in its national system (or FAILED there, and why), and
+after a withdrawal that it is PURGED from all of them.
 
 Made after the primary sink's commit, from a cursor that follows the sink's: a crash between commit and receipt makes
 them again, and a repeat is harmless. They wait in an outbox in the inbox's store until the broker has acknowledged
@@ -9,12 +10,13 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 import structlog
 
+from consumers import purging
 from consumers.inbox import Inbox
 from manara import metrics
 from manara.stores import transaction
@@ -47,6 +49,7 @@ class Maker:
     """Makes receipts in the name of `edge.<member>`, for what `sink` has committed.
 
     `directory` gives the latest snapshot, or None before the first; `made` is set when there is something to send.
+    `sinks` are all that must have purged before PURGED is said; `sink` is always among them.
     """
 
     member: str
@@ -55,6 +58,7 @@ class Maker:
     directory: Callable[[], Directory | None]
     clock: Callable[[], int]
     made: threading.Event
+    sinks: Collection[str] = ()
     problem: str = ""
 
     @property
@@ -65,7 +69,8 @@ class Maker:
     def __call__(self, inbox: Inbox, number: int) -> None:
         """Make what is missing up to this entry. Nothing is made with a key that the hub would not believe: it
         waits."""
-        if int(inbox.meta(CURSOR) or 0) >= number and not _any_due(inbox):
+        purged = purging.complete(inbox.db, {self.sink, *self.sinks})
+        if int(inbox.meta(CURSOR) or 0) >= number and not purged and not _any_due(inbox):
             return
         now = self.clock()
         problem = unusable(self.directory(), self.holder, self.key, now)
@@ -75,6 +80,10 @@ class Maker:
                 structlog.get_logger().error("Receipts wait", member=self.member, holder=self.holder, problem=problem)
         if problem:
             return
+        if purged:
+            with transaction(inbox.db):
+                for order in purged:
+                    purging.receipted(inbox.db, order, now)
         while self._some(inbox, number, now):
             self.made.set()
 
@@ -146,6 +155,7 @@ def _stored(inbox: Inbox, sink: str, cursor: int, upto: int) -> list[Stored]:
     """Alerts that the primary sink has taken and that have no receipt yet; what is set aside has its own way."""
     rows = inbox.db.execute(
         f"select {_ITEM}, 'STORED', '' from inbox where number > ?2 and number <= ?3 and type = 'ALERT' "  # noqa: S608
+        "and (message = 'WITHDRAW' or length(ltrim(hex(substr(sig, 1, 8)), '0')) > 0) "  # not one that came bare
         "and not exists (select 1 from parked p where p.sink = ?1 and p.number = inbox.number) "
         "and not exists (select 1 from dead_letters d where d.sink = ?1 and d.number = inbox.number) order by number",
         (sink, cursor, upto),

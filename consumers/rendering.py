@@ -34,14 +34,14 @@ def banner(status: str) -> Text:
     return Text() if status == "ACTUAL" else Text.assemble((f" {status} ", STATUS_STYLE), " ")
 
 
-def alert(entry: Entry, width: int, *, expired: bool = False) -> list[Text]:
-    """An alert as lines of at most `width` cells."""
+def alert(entry: Entry, width: int, *, standing: Sequence[str] = ()) -> list[Text]:
+    """An alert as lines of at most `width` cells; `standing` are the marks against acting on it."""
     precedence = Text(f"{entry.precedence:<9}", PRECEDENCE_STYLES.get(entry.precedence, ""))
     head = Text.assemble(
         iso(entry.received_at)[11:19], " ", precedence, " ", f"{entry.kind:<8}", " ", (entry.agency, "bold"), " "
     )
-    head.append(summary.title(entry), "bold" if not expired else "dim")
-    marks = [word for word, there in (("EXPIRED", expired), ("TIME BY HUB ONLY", entry.hub_time_only)) if there]
+    head.append(summary.title(entry), "bold" if not standing else "dim")
+    marks = [*standing, *(["TIME BY HUB ONLY"] if entry.hub_time_only else [])]
     name = f"{entry.message} {clean(entry.alert_id, 40)} v{entry.version}"
     room = _room(entry.status, width) - len(INDENT)
     return lines(entry.status, [head, *_filled([name, *marks, *summary.details(entry)], room)], width)

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from consumers import standing
 from consumers.entry import Entry
 from consumers.errors import AlertNotFoundError
 from consumers.inbox import Inbox
@@ -19,13 +20,14 @@ from consumers.text import clean, safe
 from consumers.view import document, iso
 from manara.directory import open_record
 from schemas import directory as rules
-from schemas import message
+from schemas import message, recipient
 from schemas.directory import Directory, Pins
 from schemas.reasons import Refusal
 
 TIMES: Final = frozenset({"sent_at", "effective_at", "expires_at", "review_at", "at"})
 """Fields that hold microseconds."""
 SHORTEST: Final = 4
+ENDS: Final = ("CANCEL", "FULFIL", "WITHDRAW")
 
 
 def find(inbox: Inbox, named: str) -> list[Entry]:
@@ -56,11 +58,16 @@ def everything(inbox: Inbox, found: list[Entry], pins: Pins) -> dict[str, Any]:
     directory = kept_directory(inbox, pins)
     first = found[0]
     now = int(inbox.meta("heartbeat_at") or 0)
+    held = inbox.held(first.agency, first.alert_id)
     return {
         "agency": first.agency,
         "alert_id": first.alert_id,
         "kind": first.kind,
-        "expired": bool(now) and max(entry.expires_at for entry in found) <= now,
+        "state": held.state if held else "",
+        "acting": bool(held and held.acting) and not _expired(found, now),
+        "expired": _expired(found, now),
+        "review_due": bool(now) and recipient.review_due(standing.review_at(_latest(found)), now),
+        "withdrawal": withdrawal(inbox, first),
         "network_time": iso(now) if now else "",
         "directory_seq": directory.seq if directory else 0,
         "entries": [
@@ -75,6 +82,31 @@ def everything(inbox: Inbox, found: list[Entry], pins: Pins) -> dict[str, Any]:
     }
 
 
+def _latest(found: list[Entry]) -> Entry:
+    """The newest living version, or what there is."""
+    return max(found, key=lambda entry: (entry.type == "ALERT" and entry.message not in ENDS, entry.version))
+
+
+def _expired(found: list[Entry], now: int) -> bool:
+    return bool(now) and recipient.expired(_latest(found).expires_at, now)
+
+
+def withdrawal(inbox: Inbox, entry: Entry) -> dict[str, Any] | None:
+    """The proof of a purge: order, when the content went, which sinks have purged, when it was receipted."""
+    row = inbox.db.execute(
+        "select number, version, digest, at, purged_at, scrubbed_at, receipted_at from withdrawals "
+        "where alert_id = ? and agency = ? order by number limit 1",
+        (entry.alert_id, entry.agency),
+    ).fetchone()
+    if row is None:
+        return None
+    number, version, digest, *times = row
+    by = [name for (name,) in inbox.db.execute("select sink from purged_by where number = ? order by sink", (number,))]
+    names = ("at", "purged_at", "scrubbed_at", "receipted_at")
+    said = {name: iso(int(time)) if time else "" for name, time in zip(names, times, strict=True)}
+    return {"version": version, "digest": digest, **said, "sinks": by}
+
+
 def kept_directory(inbox: Inbox, pins: Pins) -> Directory | None:
     """The directory that the edge kept, verified anew under our own pins."""
     kept = inbox.directory()
@@ -83,6 +115,13 @@ def kept_directory(inbox: Inbox, pins: Pins) -> Directory | None:
 
 def signature(entry: Entry, directory: Directory | None) -> dict[str, str]:
     """What the signature is worth now: GOOD, a reason of the contract's list, or UNCHECKED; with whose key it is."""
+    if entry.bare:
+        return {
+            "state": "PURGED",
+            "detail": "the signed bytes are gone, the digest stays",
+            "kid": entry.kid,
+            "holder": "",
+        }
     if directory is None:
         return {"state": "UNCHECKED", "detail": "the inbox has no directory yet", "kid": entry.kid, "holder": ""}
     key = directory.keys.get(bytes.fromhex(entry.kid))
@@ -136,6 +175,12 @@ def receipts(inbox: Inbox, number: int) -> list[dict[str, Any]]:
 def page(story: Mapping[str, Any], found: list[Entry], width: int) -> Iterator[Text]:
     """The story for people, line by line; EXERCISE stands on each line of one."""
     yield Text(f"{story['agency']}/{clean(story['alert_id'], 40)}  {story['kind']}", "bold")
+    if story["state"] not in ("ACTIVE", ""):
+        yield Text(story["state"].replace("_", " "), "bold red")
+    if story["withdrawal"]:
+        yield from _proof(story["withdrawal"])
+    if story["review_due"]:
+        yield Text("REVIEW DUE: its author must look at it again", "bold yellow")
     if story["expired"]:
         yield Text(f"EXPIRED by the network's time {story['network_time']}", "bold red")
     for told, entry in zip(story["entries"], found, strict=True):
@@ -143,10 +188,16 @@ def page(story: Mapping[str, Any], found: list[Entry], width: int) -> Iterator[T
         yield from lines(entry.status, list(_entry(told, entry)), width, whole=True)
 
 
+def _proof(proof: Mapping[str, Any]) -> Iterator[Text]:
+    done = ", ".join(proof["sinks"]) or "no sink yet"
+    yield Text(f"withdrawn by version {proof['version']} at {proof['at']}, digest {proof['digest']}")
+    yield Text(f"content purged {proof['purged_at']}, from the file {proof['scrubbed_at'] or 'not yet'}, in {done}")
+
+
 def _entry(told: Mapping[str, Any], entry: Entry) -> Iterator[Text]:
     yield Text(f"version {entry.version}  {entry.message}  {entry.status}  {title(entry)}", "bold")
     state = told["signature"]
-    good = state["state"] == "GOOD"
+    good = state["state"] in ("GOOD", "PURGED")
     yield Text(
         f"signature: {state['state']}  {state['holder']} key {state['kid'][:16]}  {state['detail']}".rstrip(),
         "green" if good else "bold white on red",
@@ -157,7 +208,7 @@ def _entry(told: Mapping[str, Any], entry: Entry) -> Iterator[Text]:
     for receipt in told["receipts"]:
         sent = f"sent {receipt['sent_at']}" if receipt["sent_at"] else "waits to be sent"
         yield Text(f"receipt {receipt['stage']}: made {receipt['made_at']}, {sent}  {receipt['reason']}".rstrip())
-    for path, value in fields(entry.record() if entry.intact else {}):
+    for path, value in fields(entry.record() if not entry.bare and entry.intact else {}):
         yield Text.assemble((f"  {path}: ", "cyan"), value)
 
 

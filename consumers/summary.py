@@ -16,9 +16,14 @@ FIELD_CELLS: Final = 100
 
 Record = Mapping[str, Any]
 
+_GONE: Final = "content purged: its author withdrew it, or it ended long ago"
+_ORDER: Final = "it is purged here; purge whatever was made of it"
+
 
 def title(entry: Entry) -> str:
     """Who or what the alert is about."""
+    if entry.bare:
+        return _GONE if entry.message != "WITHDRAW" else f"WITHDRAWN by its author: {_ORDER}"
     if not entry.intact:
         return "DAMAGED in this inbox: its bytes are no longer those that were taken in"
     record = entry.record()
@@ -31,7 +36,7 @@ def title(entry: Entry) -> str:
 
 def details(entry: Entry) -> list[str]:
     """What the desk needs to decide, most important first; each is a short text of its own."""
-    if not entry.intact:
+    if entry.bare or not entry.intact:
         return []
     record = entry.record()
     if entry.type == "NOTICE" or "reason" in record:

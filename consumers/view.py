@@ -27,7 +27,8 @@ def iso(microseconds: int) -> str:
 
 
 def document(entry: Entry) -> dict[str, Any]:
-    """The entry with its decoded record (null if its bytes are damaged) and its signed bytes (base64).
+    """The entry with its decoded record (null if its bytes are damaged) and its signed bytes (base64). Of an alert
+    that was withdrawn, and so `purged`, there is neither.
 
     Times beside the record are ISO 8601; those inside it are microseconds, as signed.
     """
@@ -47,10 +48,16 @@ def document(entry: Entry) -> dict[str, Any]:
         "received_at": iso(entry.received_at),
         "digest": entry.digest,
         "kid": entry.kid,
-        "record": readable(entry.record()) if entry.intact else None,
-        "value": base64.b64encode(entry.value).decode(),
-        "sig": base64.b64encode(entry.sig).decode(),
+        "purged": entry.bare,
+        "record": readable(entry.record()) if not entry.bare and entry.intact else None,
+        "value": "" if entry.bare else base64.b64encode(entry.value).decode(),
+        "sig": "" if entry.bare else base64.b64encode(entry.sig).decode(),
     }
+
+
+def tombstone(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document of a withdrawn alert: the facts stay, the content is gone."""
+    return {**document, "purged": True, "record": None, "value": "", "sig": ""}
 
 
 def readable(value: Any) -> Any:

@@ -36,7 +36,7 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "reason": (*REMEDY, RULE_OTHER),
     "cause": tuple(Cause),
     "receipt": _known(get_args(Stage)),
-    "sink": ("postgres", "filedrop"),
+    "sink": ("postgres", "filedrop", "webhook", "syslog"),
     "spool": ("outbox", "inbox", "receipts"),
     "partition": ("live", "bulk"),
     "result": ("admitted", "refused"),

@@ -33,7 +33,10 @@ from manara.errors import InputError, SettingsError, in_words
 
 PREFIX = "MANARA_"
 NESTING = "__"
-PATHS = ("folder", "key", "roots_file", "filedrop", "kafka.ca", "kafka.certificate", "kafka.key", "kafka.password_file")
+PATHS = (
+    *("folder", "key", "roots_file", "filedrop", "syslog.tls_ca"),
+    *("kafka.ca", "kafka.certificate", "kafka.key", "kafka.password_file"),
+)
 """The settings that are paths: relative ones in a file are meant from the file's own folder."""
 
 
@@ -160,6 +163,30 @@ class KafkaSettings(BaseModel):
         return context
 
 
+class WebhookSettings(BaseModel):
+    """A receiver of signed batches over HTTPS (Standard Webhooks)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    url: str = Field(pattern=r"^https?://[^\s@/]+(/\S*)?$", description="https://host[:port]/path, without credentials")
+    secrets_files: tuple[Path, ...] = Field(
+        min_length=1, description="files (0600) with one `whsec_...` each; several during a rotation"
+    )
+    allow_private: bool = Field(default=False, description="allow private, loopback and link-local addresses, and http")
+    timeout: float = Field(default=10.0, gt=0, le=60, description="seconds to wait for the receiver")
+
+
+class SyslogSettings(BaseModel):
+    """A collector of CEF events by syslog over TCP (RFC 5424, octet counting)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    address: str = Field(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:.]+\]:\d{1,5}$", description="host:port")
+    tls_ca: Path | None = Field(default=None, description="PEM file of the collector's authority; TLS where it is set")
+    content: bool = Field(default=False, description="also who or what the alert is about, and its narrative")
+    timeout: float = Field(default=10.0, gt=0, le=60, description="seconds to wait for the collector")
+
+
 class Settings(BaseSettings):
     """Everything one process of one party is told."""
 
@@ -183,8 +210,18 @@ class Settings(BaseSettings):
     replication: int = Field(default=1, ge=1, le=9, description="copies of each partition; 3 in production")
     postgres: SecretStr | None = Field(default=None, description="the national database: a PostgreSQL address")
     filedrop: Path | None = Field(default=None, description="a folder that the file drop sink delivers into")
+    webhook: WebhookSettings | None = Field(default=None, description="a receiver of signed batches over HTTPS")
+    syslog: SyslogSettings | None = Field(default=None, description="a collector of CEF events by syslog")
+    retention_days: int = Field(
+        default=90, ge=1, description="days after an alert's end that an edge keeps its content, and refused messages"
+    )
     inboxes: tuple[Path, ...] = Field(
         default=(), description="configuration files of further edges to host in this process"
+    )
+    memory_limit: int = Field(
+        default=2048,
+        ge=0,
+        description="MiB of data that the gate may hold: a hostile batch ends the process, not the machine; 0 is off",
     )
     http_port: int = Field(
         default=0, ge=0, le=65535, description="serves /metrics, /live, /ready on 127.0.0.1; 0 is off"
@@ -247,6 +284,9 @@ def read_file(path: Path | None) -> tuple[str, dict[str, Any]]:
         _absolute(values, dotted.split("."), path.absolute().parent)
     if isinstance(values.get("inboxes"), list):
         values["inboxes"] = [str(path.absolute().parent / name) for name in values["inboxes"]]
+    webhook = values.get("webhook")
+    if isinstance(webhook, dict) and isinstance(webhook.get("secrets_files"), list):
+        webhook["secrets_files"] = [str(path.absolute().parent / name) for name in webhook["secrets_files"]]
     return text, values
 
 
@@ -348,6 +388,8 @@ __all__ = [
     "Security",
     "Settings",
     "SettingsError",
+    "SyslogSettings",
+    "WebhookSettings",
     "read_file",
     "read_private",
     "require",

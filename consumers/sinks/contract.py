@@ -12,14 +12,34 @@ it the entries after its cursor, batch by batch, so a slow system delays nobody 
 4. A cursor belongs to one inbox. `open` for another inbox id, or for a fresh system, starts at `START`.
 5. `SinkUnavailableError` means try all of it again later; `EntryRefusedError` means something in this batch never
    will go. Nothing of a batch that raised either counts as delivered.
+6. Every verb of `VERBS` has its effect. After WITHDRAW no content of any version of that alert is in the system, as far
+   as it is the system's own; a system that only hands on (`forgets` False) hands on the order itself. An entry without
+   content (`Entry.bare`) is proof that a version was there: it never brings content back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Final, NamedTuple, Protocol
 
 from consumers.entry import Cursor, Entry
+
+VERBS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ALERT": "a new alert: a full snapshot, version 1",
+        "UPDATE": "a full snapshot in place of the version before",
+        "EXTEND": "a full snapshot with a later end",
+        "SUSPEND": "a full snapshot; nobody acts on it until RESUME",
+        "RESUME": "a full snapshot; it may be acted on again",
+        "CANCEL": "the end: no longer wanted, or an error",
+        "FULFIL": "the end: done",
+        "WITHDRAW": "the end, and every version's content is purged",
+        "NO_LONGER_ADDRESSED": "the hub's word: from this version on the alert is not for this member",
+    }
+)
+"""What `Entry.message` may be, and what it means for a national system. What may be acted on at the end, whatever the
+order of arrival, says `schemas/recipient.py`."""
 
 
 class Delivered(NamedTuple):
@@ -53,6 +73,11 @@ class Sink(Protocol):
         A sink may take a shorter part of the batch; it then returns the cursor of that part's last entry. With
         `upto` below the batch (a single entry tried again later) the cursor stays where it is.
         """
+        ...
+
+    def tell_time(self, at: int) -> None:
+        """The network's time by the hub's latest heartbeat (microseconds UTC), for predicates such as expiry. A system
+        that keeps none ignores it."""
         ...
 
     def close(self) -> None:

@@ -15,9 +15,10 @@ from pydantic import SecretStr
 
 from consumers.entry import START, Cursor, Entry
 from consumers.errors import EntryRefusedError, SinkError, SinkUnavailableError
+from consumers.sinks.bulk import INSERT_ALERT, INSERT_CHILD, National, copied, national
 from consumers.sinks.contract import Delivered
 from consumers.sinks.migrations import migrate
-from consumers.sinks.rows import ALERT_COLUMNS, CHILD_COLUMNS, Row, alert_row, child_rows, notice_row, readied, storable
+from consumers.sinks.rows import moment
 
 CONNECTION: Final = {
     "connect_timeout": "10",
@@ -29,13 +30,36 @@ CONNECTION: Final = {
     "tcp_user_timeout": "30000",
     "options": "-c statement_timeout=60s -c idle_in_transaction_session_timeout=60s",
 }
-BATCH_LIMIT: Final = 500
+BATCH_LIMIT: Final = 2_000
+BULK: Final = 100
+"""From so many alerts on, rows go by COPY into staging tables: cheaper a row, dearer a batch."""
 
-_KEY_COLUMNS: LiteralString = "agency, alert_id, version"
 _INSERT_NOTICE: LiteralString = (
     "insert into notices(agency, alert_id, version, kind, type, at, value, sig) "
     "values (%s, %s, %s, %s, %s, %s, %s, %s) on conflict do nothing"
 )
+_INSERT_WITHDRAWAL: LiteralString = (
+    "insert into withdrawals(agency, alert_id, version, digest, message, at) values (%s, %s, %s, %s, %s, %s) "
+    "on conflict do nothing"
+)
+_TIME: LiteralString = (
+    "insert into network(at) values (%s) on conflict (one) do update set at = excluded.at "
+    "where network.at < excluded.at"
+)
+_GONE: LiteralString = "t.alert_id = any(%s) and w.alert_id = t.alert_id and w.agency = t.agency"
+_PURGE: tuple[LiteralString, ...] = (
+    f"delete from names t using withdrawals w where {_GONE}",  # noqa: S608 - constants of ours
+    f"delete from identifiers t using withdrawals w where {_GONE}",  # noqa: S608 - constants of ours
+    f"delete from waypoints t using withdrawals w where {_GONE}",  # noqa: S608 - constants of ours
+    f"delete from transfers t using withdrawals w where {_GONE}",  # noqa: S608 - constants of ours
+    (
+        "update alerts t set category = '', action = '', unit = '', national_ref = '', sent_at = t.at, "  # noqa: S608
+        "effective_at = t.at, review_at = null, crimes = '{}', tlp = '', handling = '{}', handling_note = '', "
+        "record = '{}', value = '', sig = '', purged_at = w.purged_at from withdrawals w "
+        f"where {_GONE} and (t.purged_at is null or t.value <> '')"
+    ),
+)
+"""What is left of a withdrawn alert, whichever way it came in: an edge's restored inbox may bring content once more."""
 _CURSOR: LiteralString = """
 insert into cursor(inbox, number, chain) values (%s, %s, %s)
 on conflict (inbox) do update set number = excluded.number, chain = excluded.chain, at = clock_timestamp()
@@ -89,18 +113,39 @@ class PostgresSink:
         if db is not None:
             db.close()
 
+    def tell_time(self, at: int) -> None:
+        """Keep the network's time, for the view `living`."""
+        if self._db is None:
+            raise SinkUnavailableError("The national database is not connected.", "It is tried again.")
+        try:
+            self._db.execute(_TIME, (moment(at),))
+        except psycopg.Error as error:
+            self.close()
+            raise unavailable(error) from error
+
     def _commit(self, db: psycopg.Connection[tuple[object, ...]], batch: Sequence[Entry], upto: Cursor) -> int:
-        alerts = [(entry, *readied(entry)) for entry in batch if entry.type == "ALERT"]
-        notices = [notice_row(entry) for entry in batch if entry.type == "NOTICE"]
+        rows = national(batch)
+        if len(rows.alerts) >= BULK:
+            with db.transaction():
+                effects = copied(db, rows)
+                self._finish(db, rows, upto)
+            return effects
         counted = db.cursor()
         with db.pipeline(), db.transaction():
-            counted.executemany(_INSERT_ALERT, [alert_row(*alert) for alert in alerts])
-            for table, statement in _INSERT_CHILD.items():
-                rows = [row for entry, record, _ in alerts for row in _keyed(entry, child_rows(table, record))]
-                db.cursor().executemany(statement, rows)
-            db.cursor().executemany(_INSERT_NOTICE, notices)
-            db.execute(_CURSOR, (self._inbox, upto.number, upto.chain))
+            counted.executemany(INSERT_ALERT, rows.alerts)
+            for table, statement in INSERT_CHILD.items():
+                db.cursor().executemany(statement, rows.children[table])
+            self._finish(db, rows, upto)
         return max(counted.rowcount, 0)
+
+    def _finish(self, db: psycopg.Connection[tuple[object, ...]], rows: National, upto: Cursor) -> None:
+        """Notices, purges, cursor: the same after either way of inserting."""
+        db.cursor().executemany(_INSERT_NOTICE, rows.notices)
+        db.cursor().executemany(_INSERT_WITHDRAWAL, rows.withdrawals)
+        ids = sorted({row[1] for row in rows.alerts})
+        for statement in _PURGE:
+            db.execute(statement, (ids,))
+        db.execute(_CURSOR, (self._inbox, upto.number, upto.chain))
 
 
 def unavailable(error: psycopg.Error) -> SinkError:
@@ -125,30 +170,6 @@ def refused(error: psycopg.Error) -> EntryRefusedError:
         "The signed bytes are in the inbox: `manara show` has them.",
     )
 
-
-def _keyed(entry: Entry, rows: Sequence[Row]) -> list[Row]:
-    key = (entry.agency, storable(entry.alert_id), entry.version)
-    return [(*key, ordinal, *row) for ordinal, row in enumerate(rows)]
-
-
-def _marks(columns: str) -> str:
-    return ", ".join(["%s"] * (columns.count(",") + 1))
-
-
-# Column lists are constants of ours; each alert that is really inserted leaves one row in `effects`, by the same
-# statement.
-_INSERT_ALERT: Final = (
-    f"with new as (insert into alerts({ALERT_COLUMNS}) values ({_marks(ALERT_COLUMNS)}) "  # noqa: S608
-    f"on conflict do nothing returning {_KEY_COLUMNS}) "
-    f"insert into effects({_KEY_COLUMNS}) select {_KEY_COLUMNS} from new"
-).encode()
-_INSERT_CHILD: Final = {
-    table: (
-        f"insert into {table}({_KEY_COLUMNS}, ordinal, {columns}) values (%s, %s, %s, %s, {_marks(columns)}) "  # noqa: S608
-        "on conflict do nothing"
-    ).encode()
-    for table, columns in CHILD_COLUMNS.items()
-}
 
 _SAYINGS: Final = (
     (

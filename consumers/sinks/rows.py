@@ -24,7 +24,7 @@ _LAST = datetime(9999, 12, 30, tzinfo=UTC)
 ALERT_COLUMNS: Final = (
     "agency, alert_id, version, kind, category, message, status, precedence, action, member, unit, national_ref, "
     "sent_at, effective_at, expires_at, review_at, crimes, tlp, handling, handling_note, record, digest, "
-    "value, sig, at, hub_time_only, received_at"
+    "value, sig, at, hub_time_only, received_at, purged_at"
 )
 CHILD_COLUMNS: Final[Mapping[str, str]] = {
     "names": "source, role, name, script, lang, kind",
@@ -59,7 +59,9 @@ def storable(value: Any) -> Any:
 
 
 def readied(entry: Entry) -> tuple[dict[str, Any], str]:
-    """An alert's record as PostgreSQL can hold it, and the same as JSON."""
+    """An alert's record as PostgreSQL can hold it, and the same as JSON; of one without content, nothing."""
+    if entry.bare:
+        return {}, "{}"
     record = entry.record()
     text = json.dumps(record, ensure_ascii=False)
     if "\\u0000" not in text:  # nearly always: looking through the text is cheaper than through the record
@@ -70,6 +72,8 @@ def readied(entry: Entry) -> tuple[dict[str, Any], str]:
 
 def alert_row(entry: Entry, record: Mapping[str, Any], text: str) -> Row:
     """The row of `alerts`, in the order of `ALERT_COLUMNS`; `text` is the record as JSON."""
+    if not record:
+        return _bare_row(entry)
     header = record["header"]
     handling = header["handling"]
     return (
@@ -80,8 +84,24 @@ def alert_row(entry: Entry, record: Mapping[str, Any], text: str) -> Row:
         moment(header["review_at"]) if header["review_at"] else None,
         *(header["crimes"], handling["tlp"], handling["codes"], handling["note"]),
         text,
-        *(entry.digest, entry.value, entry.sig, moment(entry.at), entry.hub_time_only, moment(entry.received_at)),
+        *(entry.digest, entry.value, entry.sig, moment(entry.at), entry.hub_time_only, moment(entry.received_at), None),
     )
+
+
+def _bare_row(entry: Entry) -> Row:
+    """The row of a version whose content is gone: that it was there, and no more."""
+    at = moment(entry.at)
+    return (
+        *(entry.agency, storable(entry.alert_id), entry.version, entry.kind),
+        *("", entry.message, entry.status, entry.precedence, "", entry.agency[:2].upper(), "", ""),
+        *(at, at, moment(entry.expires_at), None, [], "", [], "", "{}", entry.digest, b"", b""),
+        *(at, entry.hub_time_only, moment(entry.received_at), moment(entry.received_at)),
+    )
+
+
+def withdrawal_row(entry: Entry) -> Row:
+    """The row of `withdrawals`."""
+    return (*(entry.agency, storable(entry.alert_id), entry.version, entry.digest, entry.message, moment(entry.at)),)
 
 
 def notice_row(entry: Entry) -> Row:

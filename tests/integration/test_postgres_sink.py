@@ -46,6 +46,32 @@ class PostgresSystem:
         assert rows(self.dsn, "select agency, alert_id, version from alerts order by 1, 2, 3") == effects
         return effects
 
+    forgets = True
+
+    def state(self, agency: str, alert_id: str) -> str:
+        """By the view that national systems ask, and by what stands against it."""
+        where = f"where agency = '{agency}' and alert_id = '{alert_id}'"
+        living = rows(self.dsn, f"select suspended from living {where}")
+        if living:
+            return "SUSPENDED" if living[0][0] else "ACTIVE"
+        if rows(self.dsn, f"select from withdrawals {where}"):
+            return "WITHDRAWN"
+        ends = rows(self.dsn, f"select message from alerts {where} and message in ('CANCEL', 'FULFIL')")
+        if ends:
+            return {"CANCEL": "CANCELLED", "FULFIL": "FULFILLED"}[ends[0][0]]
+        return "LEFT_OUT" if rows(self.dsn, f"select from notices {where}") else ""
+
+    def finds(self, text: str) -> bool:
+        """In any column of any table of ours."""
+        named = "select table_name from information_schema.tables where table_schema = 'public'"
+        tables = [name for (name,) in rows(self.dsn, f"{named} and table_type = 'BASE TABLE'")]
+        hexed = text.encode().hex()
+        return any(
+            text in row or hexed in row
+            for table in tables
+            for (row,) in rows(self.dsn, f"select t::text from {table} t")
+        )
+
     def fail(self) -> Callable[[], None]:
         """Forbid the role to write its tables, and end its connections."""
         role = conninfo_to_dict(self.dsn)["user"]
@@ -141,7 +167,7 @@ def test_two_edges_may_migrate_at_once(dsn: str) -> None:
     first, second = PostgresSink(SecretStr(dsn)), PostgresSink(SecretStr(dsn))
     first.open("a")
     second.open("b")
-    assert rows(dsn, "select version from schema_version") == [(1,)]
+    assert rows(dsn, "select version from schema_version") == [(1,), (2,)]
     first.close()
     second.close()
 

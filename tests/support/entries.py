@@ -12,7 +12,7 @@ from consumers.inbox import Inbox
 from consumers.judging import Accepted, Message, Refused, judge
 from schemas import message, registry
 from schemas.directory import Directory
-from tests.support.alerts import Author
+from tests.support.alerts import END_REASONS, Author
 from tests.support.directories import NOW, key_of, network
 
 TOPIC_ID = "ab" * 16
@@ -103,3 +103,37 @@ def entries(made: Sequence[Accepted], folder: Path) -> list[Entry]:
     """The same as entries, numbered by an inbox."""
     with filled(folder, made) as inbox:
         return inbox.after(0, len(made) + 1)
+
+
+def mark(version: int) -> str:
+    """What stands in the content of a version of `story`, and nowhere else."""
+    return f"The mark {version * 7919:08d} of a version."
+
+
+def lives(*messages: str, author: Author | None = None, kind: str = "person") -> list[Accepted]:
+    """One alert's life as it reaches a member: messages by name, the hub's NO_LONGER_ADDRESSED among them."""
+    pen = author or Author.of("az-police")
+    topic = f"feeds.v1.az.{kind}"
+    first = before = pen.write(kind, record={"description": mark(1)} if kind == "person" else {})
+    made = [accepted(sent(first, topic=topic), kind)]
+    for number, name in enumerate(messages[1:], 2):
+        if name == "NO_LONGER_ADDRESSED":
+            made.append(accepted(notice(made[0].arrival.agency, first.alert_id, number, kind), kind))
+            continue
+        changes = {} if name in END_REASONS else {"record": {"description": mark(number)} if kind == "person" else {}}
+        before = pen.follow(before, name, **changes)
+        made.append(accepted(sent(before, topic=topic), kind))
+    return made
+
+
+def story(folder: Path, *messages: str, late: str = "") -> list[Entry]:
+    """The same as entries, each as it was when it came in; `late` comes last, though its version is before the end's."""
+    made = lives(*messages[:-1], late, messages[-1]) if late else lives(*messages)
+    if late:
+        made = [*made[:-2], made[-1], made[-2]]
+    with Inbox.open(folder) as inbox:
+        found = []
+        for number, one in enumerate(made):
+            inbox.take([one], now=NOW)
+            found += inbox.after(number, 1)
+    return found

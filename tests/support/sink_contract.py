@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from consumers.entry import START, Entry
 from consumers.errors import SinkUnavailableError
-from consumers.sinks.contract import Sink
-from tests.support.entries import entries, mixture
+from consumers.sinks.contract import VERBS, Sink
+from schemas.recipient import STATES, Incoming, replay
+from tests.support.directories import NOW
+from tests.support.entries import alerts, entries, mark, mixture, story
 
 Key = tuple[str, str, int]
 
@@ -26,6 +28,19 @@ class System(Protocol):
 
     def holds(self) -> list[Key]:
         """What lies in the system, repeats included: (agency, alert id, version)."""
+        ...
+
+    @property
+    def forgets(self) -> bool:
+        """Whether the system is the sink's to purge; False where it only hands on."""
+        ...
+
+    def state(self, agency: str, alert_id: str) -> str:
+        """What the system holds of an alert: a state of `schemas/recipient.py`, "" for nothing."""
+        ...
+
+    def finds(self, text: str) -> bool:
+        """Whether this text is anywhere in the system."""
         ...
 
     def fail(self) -> Callable[[], None]:
@@ -141,3 +156,85 @@ class SinkContract:
         sink = system.sink()
         sink.close()
         sink.close()
+
+    @pytest.mark.parametrize("verb", VERBS)
+    def test_every_verb_has_its_effect(self, system: System, inbox: str, tmp_path: Path, verb: str) -> None:
+        """Law 6: what a national system holds after each message of an alert's life is what the contract says."""
+        told = story(tmp_path / "inbox", *LIVES[verb])
+        sink = system.sink()
+        sink.open(inbox)
+        for entry in told:
+            sink.deliver([entry], entry.cursor)
+        sink.close()
+        assert system.state(told[0].agency, told[0].alert_id) == STATES[verb]
+
+    @pytest.mark.parametrize("size", [1, 100])
+    def test_a_withdrawn_alert_is_purged_and_stays_so(
+        self, system: System, inbox: str, tmp_path: Path, size: int
+    ) -> None:
+        """Law 6: content of all versions goes, of no other alert; a late version and a repeat do not bring it back."""
+        other = entries(
+            alerts(1, agency="eg-police", record={"description": "The mark of another alert."}), tmp_path / "other"
+        )
+        told = story(tmp_path / "inbox", "ALERT", "UPDATE", "WITHDRAW", late="EXTEND")
+        sink = system.sink()
+        sink.open("other inbox")
+        sink.deliver(other, other[-1].cursor)
+        sink.open(inbox)
+        for some in (told[start : start + size] for start in range(0, len(told), size)):
+            sink.deliver(some, some[-1].cursor)
+            if size == 1 and some[0].number == 1:
+                assert system.finds(mark(1)) or not system.forgets
+        assert_purged(system)
+        sink.open(secrets.token_hex(16))  # an inbox restored from before the order brings the content once more
+        for entry in told:
+            sink.deliver([entry], entry.cursor)
+        sink.close()
+        assert_purged(system)
+        assert system.state(told[0].agency, told[0].alert_id) == "WITHDRAWN"
+        assert system.finds("The mark of another alert.") or not system.forgets
+
+    def test_an_order_that_comes_first_is_kept(self, system: System, inbox: str, tmp_path: Path) -> None:
+        """A sink that never saw the alert knows that it is withdrawn, and takes no content of it."""
+        told = story(tmp_path / "inbox", "ALERT", "WITHDRAW", late="UPDATE")
+        sink = system.sink()
+        sink.open(inbox)
+        for entry in told[1:]:
+            sink.deliver([entry], entry.cursor)
+        sink.close()
+        assert system.state(told[0].agency, told[0].alert_id) == "WITHDRAWN"
+        assert_purged(system)
+
+    def test_the_networks_time_is_taken_at_any_time(self, system: System, inbox: str) -> None:
+        """It is told again after each opening, and may stand still."""
+        sink = system.sink()
+        sink.open(inbox)
+        for at in (NOW, NOW, NOW + 1):
+            sink.tell_time(at)
+        sink.close()
+
+
+LIVES: Mapping[str, tuple[str, ...]] = {
+    "ALERT": ("ALERT",),
+    "UPDATE": ("ALERT", "UPDATE"),
+    "EXTEND": ("ALERT", "UPDATE", "EXTEND"),
+    "SUSPEND": ("ALERT", "SUSPEND"),
+    "RESUME": ("ALERT", "SUSPEND", "RESUME"),
+    "CANCEL": ("ALERT", "CANCEL"),
+    "FULFIL": ("ALERT", "SUSPEND", "FULFIL"),
+    "WITHDRAW": ("ALERT", "UPDATE", "WITHDRAW"),
+    "NO_LONGER_ADDRESSED": ("ALERT", "NO_LONGER_ADDRESSED"),
+}
+
+
+def assert_purged(system: System) -> None:
+    """No version's mark is found in a system that forgets."""
+    found = [version for version in range(1, 5) if system.finds(mark(version))]
+    assert not (found and system.forgets), found
+
+
+def told(lines: Iterable[Mapping[str, Any]], agency: str, alert_id: str) -> str:
+    """What a reader of documents holds of an alert who follows `schemas/recipient.py`."""
+    mine = [row for row in lines if (row["agency"], row["alert_id"]) == (agency, alert_id)]
+    held = replay(Incoming(row["version"], row["message"], row["digest"], row["kind"]) for row in mine)
+    return held.state if held else ""

@@ -8,15 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from consumers import purging, resending
 from consumers.drain import ATTEMPTS, Drain, pause_after
 from consumers.entry import START, Cursor, Entry
 from consumers.errors import EntryRefusedError, SinkUnavailableError
 from consumers.inbox import Inbox
 from consumers.receipts import Maker, unsent
 from consumers.sinks.contract import Delivered
+from manara.errors import InputError
 from schemas import message
 from tests.support.directories import NOW, key_of, network
-from tests.support.entries import alerts, filled
+from tests.support.entries import alerts, filled, lives
 
 
 class Memory:
@@ -31,6 +33,7 @@ class Memory:
         self.refuses: set[int] = set()
         self.absent = 0
         self.inbox = ""
+        self.times: list[int] = []
 
     def open(self, inbox: str) -> Cursor:
         """Where this inbox stands."""
@@ -47,6 +50,10 @@ class Memory:
         self.taken += fresh
         self.cursors[self.inbox] = upto
         return Delivered(upto, len(fresh))
+
+    def tell_time(self, at: int) -> None:
+        """The network's time."""
+        self.times.append(at)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -194,3 +201,71 @@ def test_pauses_double_and_are_bounded(chance: float) -> None:
     assert pauses == sorted(pauses)
     assert pauses[0] <= 0.25
     assert pauses[-1] <= 30.0
+
+
+def test_purged_is_said_when_every_sink_has_purged_and_not_before(tmp_path: Path) -> None:
+    """Once for the order; a version that never got to the system is receipted as PURGED, not as STORED."""
+    made = lives("ALERT", "UPDATE", "WITHDRAW")
+    with Inbox.open(tmp_path) as inbox:
+        inbox.take(made, now=NOW)
+        purging.scrub(inbox.db, NOW)
+    primary = maker()
+    primary.sinks = ["postgres", "filedrop"]
+    run(tmp_path, Memory(), lambda inbox: len(receipts(inbox)) == 1, maker=primary)
+    with Inbox.open(tmp_path) as inbox:
+        assert [stage for stage, _ in receipts(inbox)] == ["STORED"]  # of the order itself
+        purging.passed(inbox.db, "filedrop", 3)
+    run(tmp_path, Memory(), lambda inbox: len(receipts(inbox)) > 1, maker=primary)
+    with Inbox.open(tmp_path) as inbox:
+        assert [stage for stage, _ in receipts(inbox)] == ["STORED", *["PURGED"] * 3]
+        primary(inbox, 3)
+        assert len(receipts(inbox)) == 4
+        inbox.take(made[:1], now=NOW)  # it comes again: perhaps the receipt was lost
+        primary(inbox, 3)
+        assert [stage for stage, _ in receipts(inbox)][-1] == "PURGED"
+
+
+def test_an_order_to_purge_is_never_given_up(tmp_path: Path) -> None:
+    """However often the system refuses it: no dead letter, no receipt, and it is tried again."""
+    with Inbox.open(tmp_path) as inbox:
+        inbox.take(lives("ALERT", "WITHDRAW"), now=NOW)
+        purging.scrub(inbox.db, NOW)
+    sink = Memory()
+    sink.refuses = {2}
+
+    def patient(inbox: Inbox) -> bool:
+        attempts = inbox.db.execute("select max(attempts) from parked").fetchone()
+        return attempts is not None and int(str(attempts[0] or 0)) > 3 * ATTEMPTS
+
+    run(tmp_path, sink, patient, maker=maker())
+    with Inbox.open(tmp_path) as inbox:
+        assert inbox.db.execute("select count(*) from dead_letters").fetchone() == (0,)
+        assert purging.complete(inbox.db, ["postgres"]) == []
+    sink.refuses = set()
+    run(tmp_path, sink, lambda inbox: ("PURGED", lives("ALERT")[0].arrival.alert_id) in receipts(inbox), maker=maker())
+
+
+def test_the_networks_time_is_handed_on(tmp_path: Path) -> None:
+    """So that the national system can tell what has expired."""
+    with Inbox.open(tmp_path) as inbox:
+        inbox.put_meta({"heartbeat_at": NOW + 5})
+    sink = Memory()
+    run(tmp_path, sink, lambda _: bool(sink.times))
+    assert sink.times == [NOW + 5]
+
+
+def test_what_is_asked_for_by_hand_is_delivered_again(tmp_path: Path) -> None:
+    """From a number on, or one alert; what is still to come is not asked for."""
+    made = alerts(5)
+    with Inbox.open(tmp_path) as inbox:
+        inbox.take(made, now=NOW)
+    sink = Memory()
+    run(tmp_path, sink, lambda _: len(sink.taken) == 5)
+    sink.taken = []
+    with Inbox.open(tmp_path) as inbox:
+        assert resending.ask(inbox, "postgres", "4") == 2
+        assert resending.ask(inbox, "postgres", made[0].arrival.alert_id) == 1
+        with pytest.raises(InputError):
+            resending.ask(inbox, "webhook", "1")
+    run(tmp_path, sink, lambda _: len(sink.taken) == 3)
+    assert sorted(sink.taken) == [1, 4, 5]

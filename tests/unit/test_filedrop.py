@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -11,9 +12,10 @@ import pytest
 from consumers.entry import Entry
 from consumers.errors import SinkUnavailableError
 from consumers.sinks.contract import Sink
-from consumers.sinks.filedrop import STATE_FOLDER, FileDrop, State
+from consumers.sinks.filedrop import STATE_FOLDER, FileDrop
+from consumers.sinks.ledger import Ledger, State
 from tests.support.entries import entries, mixture
-from tests.support.sink_contract import Key, SinkContract, keys
+from tests.support.sink_contract import Key, SinkContract, keys, told
 
 INBOX = "0123456789abcdef" * 2
 
@@ -32,6 +34,20 @@ class DropSystem:
         """The alerts in all files."""
         lines = [json.loads(line) for file in files(self.folder) for line in file.read_text().splitlines()]
         return sorted((row["agency"], row["alert_id"], row["version"]) for row in lines if row["type"] == "ALERT")
+
+    forgets = True
+
+    def state(self, agency: str, alert_id: str) -> str:
+        """By the lines that lie here."""
+        lines = [json.loads(line) for file in files(self.folder) for line in file.read_text().splitlines()]
+        return told(lines, agency, alert_id)
+
+    def finds(self, text: str) -> bool:
+        """In any file, ours and hidden ones included; signed bytes lie there in base64."""
+        found = [file.read_text() for file in self.folder.rglob("*") if file.is_file()]
+        rows = [json.loads(row) for file in files(self.folder) for row in file.read_text().splitlines()]
+        signed = b"".join(base64.b64decode(row["value"]) for row in rows)
+        return any(text in one for one in found) or text.encode() in signed
 
     def fail(self) -> Callable[[], None]:
         """A file stands where the folder was."""
@@ -85,10 +101,10 @@ def test_after_a_crash_the_batch_is_finished_under_its_old_name(
 ) -> None:
     """Killed before or after the file was there, with more waiting when it comes back: no entry is in two files."""
     sink = opened(tmp_path / "drop")
-    keep = FileDrop._keep
+    keep = Ledger.keep
     kept: list[State] = []
 
-    def killed(self: FileDrop, state: State) -> None:
+    def killed(self: Ledger, state: State) -> None:
         if kept:
             raise KeyboardInterrupt
         keep(self, state)
@@ -96,7 +112,7 @@ def test_after_a_crash_the_batch_is_finished_under_its_old_name(
         if moment == "after the note":
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(FileDrop, "_keep", killed)
+    monkeypatch.setattr(Ledger, "keep", killed)
     with pytest.raises(KeyboardInterrupt):
         sink.deliver(batch[:4], batch[3].cursor)
     assert len(files(tmp_path / "drop")) == (moment == "after the file")
