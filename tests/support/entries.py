@@ -127,7 +127,7 @@ def lives(*messages: str, author: Author | None = None, kind: str = "person") ->
 
 
 def story(folder: Path, *messages: str, late: str = "") -> list[Entry]:
-    """The same as entries, each as it was when it came in; `late` comes last, though its version is before the end's."""
+    """The same as entries, each as it was when it came in; `late` comes after the end, its version is below."""
     made = lives(*messages[:-1], late, messages[-1]) if late else lives(*messages)
     if late:
         made = [*made[:-2], made[-1], made[-2]]
