@@ -200,16 +200,21 @@ class Ledger:
     def _unfit(self, receipt: Mapping[str, Any], member: str) -> str:
         """Why this member cannot rightly say this about that message, or ""."""
         row = self._db.execute(
-            "select alert_id, version, message from messages where digest = ?", (receipt["digest"],)
+            "select alert_id, version from messages where digest = ?", (receipt["digest"],)
         ).fetchone()
         if row is None:
             return "NOT_OURS"
         if receipt["alert_id"] and (receipt["alert_id"], receipt["version"]) != (row[0], row[1]):
             return "OTHER_ALERT"
-        if receipt["stage"] == "PURGED" and row[2] != "WITHDRAW":
+        if receipt["stage"] == "PURGED" and not self._withdrawn(str(row[0])):
             return "NOT_WITHDRAWN"
         expected = self._expectations.note(receipt["digest"])
         return "" if expected is None or member in expected else "NOT_ADDRESSED"
+
+    def _withdrawn(self, alert_id: str) -> bool:
+        """Whether we have withdrawn it: members then confirm each version that they got, also one never stored."""
+        sql = "select 1 from messages where alert_id = ? and message = 'WITHDRAW' and outcome is not 'REFUSED'"
+        return self._db.execute(sql, (alert_id,)).fetchone() is not None
 
     def _disbelieve(self, why: str, member: str) -> None:
         self._db.execute(

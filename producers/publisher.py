@@ -28,10 +28,11 @@ from producers.composing import Author, Draft, compose
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
 from producers.faults import Fault
 from producers.forms import Form
+from producers.hours import now_micros
 from producers.nodes import from_python
 from producers.outbox import BULK, LIVE, Accepted, Outbox
 from producers.planning import plan
-from producers.relay import Relay, now_micros
+from producers.relay import Relay
 from producers.standing import Standing
 from producers.trust import Trust
 from producers.versions import Current

@@ -22,11 +22,14 @@ from manara import kafka, metrics, stores
 from manara.errors import BrokerError, Cause, ManaraError
 from manara.process import Context
 from manara.settings import Settings
+from producers.care import Care
+from producers.hours import now_micros as now_micros  # noqa: PLC0414 - it was this module's before
 from producers.ledger import Ledger
 from producers.listening import Listener
 from producers.outbox import Outbox
 from producers.sending import Sender
 from producers.trust import Trust
+from schemas.directory import Directory
 from schemas.topics import Names
 
 LOCK = "relay.lock"
@@ -38,11 +41,6 @@ GAUGE_SECONDS = 2.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 HOPELESS = frozenset({Cause.LOGIN, Cause.TLS, Cause.VERSION})
 """Causes that waiting does not cure; a relay that never got through ends with the sentence."""
-
-
-def now_micros() -> int:
-    """The wall clock, in microseconds since the epoch, UTC."""
-    return time.time_ns() // 1000
 
 
 @dataclass(slots=True)
@@ -110,6 +108,10 @@ class Relay:
         counts = line.sender.sent, line.listener.taken
         line.sender.sent = line.listener.taken = 0
         return counts
+
+    def directory(self) -> Directory | None:
+        """The directory last seen."""
+        return self._trust.remembered()
 
     def hang_up(self, grace: float) -> None:
         """Drop the clients, after up to `grace` seconds for what is in flight."""
@@ -188,6 +190,7 @@ def run(context: Context) -> int:
     settings = context.settings
     outbox = Outbox.open(settings.folder, settings.agency)
     relay = Relay.open(settings, outbox)
+    care = Care(outbox, relay.directory)
     pause, shown = FIRST_PAUSE, -GAUGE_SECONDS
     try:
         while not context.stopping:
@@ -206,6 +209,7 @@ def run(context: Context) -> int:
             if time.monotonic() - shown > GAUGE_SECONDS:
                 show(relay, outbox)
                 shown = time.monotonic()
+            care.turn()
     finally:
         relay.close()
         outbox.close()

@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from producers.outbox import Outbox
+from producers.validity import Validity, judge
 
 _COLUMNS = (
     "number, partition, sequence, alert_id, version, kind, national_ref, digest, trace, accepted_at, "
     "coalesce(sent_at, 0), coalesce(outcome, ''), coalesce(again, 0), coalesce(reason, ''), coalesce(remedy, ''), "
-    "coalesce(judged_at, 0), coalesce(routed_at, 0), coalesce(feeds, 0), damaged, coalesce(errors, '[]')"
+    "coalesce(judged_at, 0), coalesce(routed_at, 0), coalesce(feeds, 0), damaged, message, category, expires_at, "
+    "review_at, coalesce(erased_at, 0), coalesce(errors, '[]')"
 )
 _ENOUGH = 8  # characters of an id, so that the start of one is not a guess
 _STAGE = (
@@ -54,16 +56,27 @@ class Standing:
     routed_at: int
     feeds: int
     damaged: bool
+    message: str
+    category: str
+    expires_at: int
+    review_at: int
+    erased_at: int
     errors: tuple[tuple[str, str], ...]
     members: tuple[MemberStage, ...] = field(default=())
 
+    def validity(self, at: int) -> Validity:
+        """How it stands against log time."""
+        return judge(self.category, self.message, self.expires_at, self.review_at, at)
+
     @property
     def stage(self) -> str:
-        """The furthest stage that is known: DAMAGED, ACCEPTED, SENT, ADMITTED, REFUSED, ROUTED, STORED."""
+        """The furthest stage that is known: DAMAGED, ACCEPTED, SENT, ADMITTED, REFUSED, ROUTED, STORED, PURGED."""
         if self.damaged:
             return "DAMAGED"
         if self.outcome == "REFUSED":
             return "REFUSED"
+        if any(member.stage == "PURGED" for member in self.members):
+            return "PURGED"
         if any(member.stage == "STORED" for member in self.members):
             return "STORED"
         if self.routed_at:

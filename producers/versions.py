@@ -71,7 +71,7 @@ def current(outbox: Outbox, alert: str) -> Current:
     """The alert with this id, start of an id, or national reference. AuthorError for none, several, or one whose last
     version cannot be built upon.
     """
-    alert_id = _one_id(outbox, alert)
+    alert_id = id_of(outbox, alert)
     rows = outbox.db.execute(
         "select number, version, message, coalesce(outcome, ''), kind, key, value, sig, hub, checksum, digest, "
         f"expected from messages where alert_id = ? and {SAID} order by version, number",
@@ -87,7 +87,8 @@ def current(outbox: Outbox, alert: str) -> Current:
     return Current(alert_id, str(rows[0][4]), state_of(version.message for version in versions), versions)
 
 
-def _one_id(outbox: Outbox, alert: str) -> str:
+def id_of(outbox: Outbox, alert: str) -> str:
+    """The id of the one alert that is called so. AuthorError for none or several."""
     by_id = "alert_id >= ?1 and alert_id < ?1 || 'g'" if len(alert) >= _ENOUGH else "alert_id = ?1"
     found = outbox.db.execute(
         f"select alert_id from messages where {by_id} union select alert_id from messages "

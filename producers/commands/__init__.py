@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from producers.commands import carrying, checks, importing, living, publishing, statuses, templates
+from producers.commands import carrying, checks, importing, living, proving, publishing, statuses, templates
 
 
 def register(app: typer.Typer) -> None:
@@ -17,6 +17,9 @@ def register(app: typer.Typer) -> None:
         app.command(step.__name__)(step)
     for end in (living.cancel, living.withdraw, living.fulfil):
         app.command(end.__name__)(end)
+    app.command("purge-proof")(proving.purge_proof)
+    app.command("evidence")(proving.evidence)
+    app.command("verify")(proving.verify)
     app.command("status")(statuses.status)
     app.command("trace")(statuses.trace)
     app.command("relay")(carrying.relay)

@@ -12,8 +12,8 @@ from manara.settings import Settings
 from producers import checking
 from producers.commands.saying import counted, note, remembered, say_faults
 from producers.composing import Author
+from producers.hours import now_micros
 from producers.publisher import new_id
-from producers.relay import now_micros
 
 Files = Annotated[list[Path], typer.Argument(help="Alert files, YAML or JSON; several alerts a file are fine.")]
 

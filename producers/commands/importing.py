@@ -17,6 +17,7 @@ from producers.commands.saying import agency_settings, counted, look_up, note, s
 from producers.composing import Author, Draft
 from producers.errors import FaultyError
 from producers.faults import Fault, in_file
+from producers.hours import now_micros
 from producers.importing.job import BATCH, Import, Rejected, Ways
 from producers.importing.mapping import TableMap, load_map
 from producers.importing.rejects import RejectFile
@@ -24,7 +25,6 @@ from producers.importing.tables import Table, open_table
 from producers.outbox import Accepted, Outbox
 from producers.preview import Counts
 from producers.publisher import Publisher, new_id
-from producers.relay import now_micros
 
 _SHOWN = 10
 

@@ -18,11 +18,11 @@ from producers.commands.publishing import confirm_or_go, refuse, send_drafts
 from producers.commands.saying import agency_settings, look_up, note
 from producers.composing import Author, Draft
 from producers.errors import AuthorError, FaultyError
+from producers.hours import now_micros
 from producers.nodes import Node
 from producers.outbox import Outbox
 from producers.planning import Plan, plan
 from producers.publisher import extended
-from producers.relay import now_micros
 from producers.versions import Current
 
 Alert = Annotated[str, typer.Argument(help="An alert's id, the first 8 characters of it or more, or your reference.")]

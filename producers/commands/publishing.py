@@ -18,10 +18,10 @@ from producers.commands.checks import Files
 from producers.commands.saying import agency_settings, counted, look_up, note, say_faults
 from producers.composing import Author, Draft
 from producers.errors import AuthorError
+from producers.hours import now_micros
 from producers.outbox import SAME_CONTENT, Accepted, Outbox
 from producers.preview import preview
 from producers.publisher import Publisher, new_id
-from producers.relay import now_micros
 from producers.standing import Standing
 from schemas.directory import Directory
 
