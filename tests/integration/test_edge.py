@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from manara.embedded.postgres import EmbeddedPostgres
 from manara.errors import InUseError
 from manara.settings import Settings
 from tests.support.alerts import Author
-from tests.support.directories import network
+from tests.support.directories import DAY, network
 from tests.support.entries import sent
 from tests.support.feeds import Corner, Pens, now_us, until
 from tests.support.kafka import Broker
@@ -252,3 +253,88 @@ def test_two_edges_cannot_work_on_one_inbox(corner: Corner, dsn: str) -> None:
         until(lambda: inbox.meta("edge_seen") is not None, "the edge works")
         with pytest.raises(InUseError):
             Edge(settings).run(threading.Event())
+
+
+def test_a_withdrawal_purges_everywhere_and_is_receipted(corner: Corner, pens: Pens, dsn: str, tmp_path: Path) -> None:
+    """The whole way: stored, withdrawn by its author, gone from inbox, log, database and drop, proof kept, PURGED."""
+    drop, mark = tmp_path / "drop", secrets.token_hex(16)
+    now, author = now_us(), Author.of("kz-border")
+    first = author.write(now=now, record={"description": mark})
+    order = author.follow(first, "WITHDRAW", now=now)
+    late = author.follow(first, "UPDATE", version=3, now=now, record={"description": mark})
+    feed = corner.feeds["person"]
+    with running(corner.settings(postgres=dsn, filedrop=drop)):
+        corner.put([sent(first, at=now, topic=feed), *pens.write(3)])
+        until(lambda: stored(dsn) == 4 and dropped(drop) == 4, "all is stored")
+        assert ask(dsn, f"select count(*) from alerts where record->>'description' = '{mark}'") == [(1,)]
+        assert in_files(corner.place, mark)
+        assert in_files(drop, mark)
+        corner.put([sent(order, at=now, topic=feed)])
+        until(lambda: "PURGED" in {receipt["stage"] for receipt in corner.receipts()}, "the purge is receipted")
+        assert in_files(corner.place, mark) == []
+        assert in_files(drop, mark) == []
+        corner.put([sent(late, at=now, topic=feed)])
+        until(lambda: stored(dsn) == 6, "the late version is known")
+    purged = [receipt["digest"] for receipt in corner.receipts() if receipt["stage"] == "PURGED"]
+    assert purged[:1] == [order.digest]
+    assert in_files(corner.place, mark) == []
+    gone = "select version, digest, length(value), record::text, purged_at is not null from alerts "
+    assert ask(dsn, f"{gone} where alert_id = '{first.alert_id}' order by 1") == [
+        (1, first.digest, 0, "{}", True),
+        (2, order.digest, 0, "{}", True),
+        (3, late.digest, 0, "{}", True),
+    ]
+    assert ask(dsn, f"select count(*) from names where alert_id = '{first.alert_id}'") == [(0,)]
+    assert ask(dsn, "select count(*) from living") == [(3,)]
+    assert ask(dsn, "select digest from withdrawals") == [(order.digest,)]
+
+
+def in_files(folder: Path, mark: str) -> list[str]:
+    """The files below a folder in which the mark stands."""
+    found = [file for file in folder.rglob("*") if file.is_file()]
+    return sorted(file.name for file in found if mark.encode() in file.read_bytes())
+
+
+def test_purged_is_not_said_while_one_sink_still_holds_it(corner: Corner, dsn: str, tmp_path: Path) -> None:
+    """The second sink is away: the order waits there, over a restart of the edge, and then the receipt comes."""
+    drop = tmp_path / "drop"
+    now, author = now_us(), Author.of("kz-border")
+    first = author.write(now=now)
+    order = author.follow(first, "WITHDRAW", now=now)
+    settings = corner.settings(postgres=dsn, filedrop=drop)
+    with running(settings):
+        corner.put([sent(first, at=now, topic=corner.feeds["person"])])
+        until(lambda: stored(dsn) == 1 and dropped(drop) == 1, "it is in both")
+    away = drop.rename(tmp_path / "away")
+    drop.touch()
+    with running(settings):
+        corner.put([sent(order, at=now, topic=corner.feeds["person"])])
+        until(lambda: len(corner.receipts()) == 2, "the order is stored in the first")
+    drop.unlink()
+    away.rename(drop)
+    assert {receipt["stage"] for receipt in corner.receipts()} == {"STORED"}
+    with running(settings):
+        until(lambda: len(corner.receipts()) == 3, "the second has purged")
+    assert corner.receipts()[-1]["stage"] == "PURGED"
+
+
+def test_the_life_of_an_alert_shows_in_the_national_database(corner: Corner, dsn: str) -> None:
+    """Suspended, extended, review due, expired by the network's time, cancelled: as the view has it."""
+    now, author = now_us(), Author.of("kz-border")
+    feed = corner.feeds["person"]
+    one = author.write(now=now, expires_at=now + DAY, review_at=now + 3_600_000_000)
+    two = author.follow(one, "SUSPEND", now=now, expires_at=now + DAY, review_at=now + 3_600_000_000)
+    other = author.write(now=now, expires_at=now + 40 * DAY)
+    living = "select suspended, review_due from living order by expires_at"
+    with running(corner.settings(postgres=dsn)):
+        corner.beat(1, now)
+        corner.put([sent(one, at=now, topic=feed), sent(other, at=now, topic=feed)])
+        until(lambda: ask(dsn, living) == [(False, False), (False, False)], "both live")
+        corner.put([sent(two, at=now, topic=feed)])
+        until(lambda: ask(dsn, living) == [(True, False), (False, False)], "one is suspended")
+        corner.beat(2, now + 7_200_000_000)
+        until(lambda: ask(dsn, living) == [(True, True), (False, False)], "its review is due")
+        corner.beat(3, now + 2 * DAY)
+        until(lambda: ask(dsn, living) == [(False, False)], "it has expired")
+        corner.put([sent(author.follow(other, "CANCEL", now=now), at=now, topic=feed)])
+        until(lambda: ask(dsn, living) == [], "the other is cancelled")
