@@ -63,7 +63,8 @@ class Ledger:
         if upto.number <= self.state.number:
             return Planned(self._name(batch), batch, upto)
         begun = [entry for entry in batch if entry.number <= self.state.until]
-        if self.state.name and begun:
+        # a batch that was refused comes again in parts: a part under the whole's name would pass for the whole later
+        if begun and self._name(begun) == self.state.name:
             if len(begun) < len(batch):
                 batch, upto = begun, begun[-1].cursor
         else:
