@@ -19,6 +19,8 @@ from typing import Any, Self, cast
 
 import apsw
 
+from manara import stores
+from manara.errors import StoreError
 from manara.stores import open_store, transaction
 from producers.composing import Draft, content_digest_input
 from producers.errors import ContradictionError, FaultyError, ProducerError, StaleVersionError
@@ -86,7 +88,7 @@ class Outbox:
         """The outbox in an agency's folder, made if it is not there. ProducerError if it is another agency's;
         StoreError.
         """
-        outbox = cls(open_store(folder / FILE, SCHEMA, version=VERSION, migrations=MIGRATIONS))
+        outbox = cls(open_store(folder / FILE, SCHEMA, version=VERSION, migrations=MIGRATIONS, thorough=False))
         owner = outbox.fact("agency")
         if owner is None:
             with transaction(outbox.db):
@@ -117,6 +119,17 @@ class Outbox:
                     (header["category"], header["review_at"], number),
                 )
             self.db.execute("insert or replace into facts values ('complete', 1)")
+
+    def copy_to(self, path: Path) -> None:
+        """A copy of the outbox as it is at this moment, while others write: a backup. StoreError where `path` exists
+        or cannot be written.
+        """
+        with stores.sentences(self.db):
+            try:
+                self.db.execute("vacuum into ?", (str(path),)).fetchall()
+            except apsw.SQLError as error:
+                raise StoreError(f"{path} cannot be written: {error}.", "Name a file that is not there yet.") from error
+        path.chmod(0o600)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -190,13 +190,15 @@ def run(context: Context) -> int:
     settings = context.settings
     outbox = Outbox.open(settings.folder, settings.agency)
     relay = Relay.open(settings, outbox)
+    stores.examine(outbox.db)
     care = Care(outbox, relay.directory)
     pause, shown = FIRST_PAUSE, -GAUGE_SECONDS
     try:
         while not context.stopping:
             context.health.alive()
             try:
-                relay.step()
+                with stores.sentences(outbox.db):
+                    relay.step()
             except BrokerError as error:
                 if error.cause in HOPELESS and not relay.connected_once:
                     raise

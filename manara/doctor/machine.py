@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from manara import keys
+import apsw
+
+from manara import keys, stores
 from manara.doctor.findings import Finding, State, fail, of_error, ok, skip, warn
 from manara.embedded.errors import EmbeddedError
 from manara.embedded.jars import jar_folder, kafka_version, locked_jars, unsound_jars
 from manara.embedded.java import find_java
 from manara.embedded.ports import is_free
+from manara.errors import StoreError
 from manara.settings import Settings
 from schemas.registry import released
 
@@ -53,6 +56,30 @@ def folder(settings: Settings) -> Iterator[Finding]:
         yield warn("folder", said, "Free some space before it runs out.")
     else:
         yield ok("folder", said)
+
+
+def spools(settings: Settings) -> Iterator[Finding]:
+    """Whether outbox and inbox, where there are any, are sound: every page is looked at."""
+    found = [settings.folder / name for name in ("outbox.db", "inbox.db")]
+    for path in (path for path in found if path.exists()):
+        yield _spool(path)
+    if not any(path.exists() for path in found):
+        yield skip("spools", "There is no outbox or inbox here yet.")
+
+
+def _spool(path: Path) -> Finding:
+    try:
+        db = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+        db.set_busy_timeout(stores.BUSY_MS)
+        try:
+            stores.examine(db)
+        finally:
+            db.close()
+    except apsw.Error as error:
+        return fail("spools", f"{path} cannot be read: {error}.", "Check the folder's rights and the disk.")
+    except StoreError as error:
+        return of_error("spools", error)
+    return ok("spools", f"{path} is sound ({path.stat().st_size / 1e6:.1f} MB).")
 
 
 def key_file(settings: Settings) -> Iterator[Finding]:
