@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from manara.bench import alerts
 from manara.bench.alerts import Made
-from manara.bench.measure import Meters, Window, cpu_seconds, tree_seconds, watch, window
+from manara.bench.measure import Meters, Window, cpu_seconds, family_seconds, watch, window
 from manara.bench.stand import ADMIN, Scene, Stand
 from manara.bench.topics import Topics
 from manara.supervisor import Supervisor
@@ -63,7 +63,7 @@ class Bench:
 
     def servers(self) -> float:
         """CPU-seconds of broker and PostgreSQL so far."""
-        return self.broker() + tree_seconds(self.stand.postgres.pid or 0)
+        return self.broker() + family_seconds(self.stand.postgres.pid or 0)
 
     def samples(
         self, workers: Supervisor, names: Sequence[str], done: Callable[[], int], goal: int, *, servers: bool = False
@@ -71,7 +71,7 @@ class Bench:
         """Watch these workers until `goal` results are there."""
 
         def ours() -> float:
-            return sum(cpu_seconds(workers.pid(name) or 0) for name in names)
+            return sum(family_seconds(workers.pid(name) or 0) for name in names)
 
         meters = Meters(ours, self.servers if servers else self.broker, done)
         return watch(meters, goal, turned=lambda now: self.turn(now, goal))

@@ -10,7 +10,7 @@ from typing import Final
 from manara.bench.alerts import Made
 from manara.bench.context import Bench, LogCount
 from manara.bench.hub import BATCH_DONE, inlet_items
-from manara.bench.measure import cpu_seconds, memory_bytes
+from manara.bench.measure import family_seconds, memory_bytes
 from manara.bench.results import Row
 from manara.bench.stand import Scene
 from manara.bench.whole import AUTHORS, latencies, until, whole
@@ -47,9 +47,9 @@ def _idle(bench: Bench, seconds: float) -> list[Row]:
         until("the first alert is stored", lambda: all_.stored() >= 1)
         time.sleep(min(SETTLE_SECONDS, seconds))
         pids = {name: all_.running.pid(name) or 0 for name in all_.names if not name.startswith("agency.")}
-        before = {name: cpu_seconds(pid) for name, pid in pids.items()}
+        before = {name: family_seconds(pid) for name, pid in pids.items()}
         time.sleep(seconds)
-        busy = {name: (cpu_seconds(pid) - before[name]) / seconds * 100 for name, pid in pids.items()}
+        busy = {name: (family_seconds(pid) - before[name]) / seconds * 100 for name, pid in pids.items()}
         memory = {name: memory_bytes(pid) / 1e6 for name, pid in pids.items()}
     most, fattest = max(busy, key=lambda name: busy[name]), max(memory, key=lambda name: memory[name])
     return [

@@ -73,18 +73,18 @@ def parse_stat(text: str, *, children: bool = False) -> float:
     return sum(int(field) for field in fields[_UTIME : _UTIME + (4 if children else 2)]) / TICK
 
 
-def tree_seconds(pid: int) -> float:
-    """The same of a server that works in child processes (PostgreSQL): it, those that have ended, those that live."""
-    children = [int(name) for name in os.listdir("/proc") if name.isdigit() and _parent(int(name)) == pid]  # noqa: PTH208
-    return cpu_seconds(pid, children=True) + sum(cpu_seconds(child) for child in children)
+def family_seconds(pid: int) -> float:
+    """The same of a process with all its descendants, those that live and those that have ended."""
+    return cpu_seconds(pid, children=True) + sum(family_seconds(child) for child in children_of(pid))
 
 
-def _parent(pid: int) -> int:
+def children_of(pid: int) -> list[int]:
+    """The process ids of a process's living children; none when it is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace")
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for thread in threads for child in (thread / "children").read_text("ascii").split()]
     except OSError:
-        return -1
-    return int(text.rpartition(")")[2].split()[1])
+        return []
 
 
 def memory_bytes(pid: int) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
@@ -20,7 +22,17 @@ from manara.bench.commands import chosen
 from manara.bench.context import PROGRAMS, LogCount
 from manara.bench.errors import BenchError, CannotRunError, VoidRunError
 from manara.bench.figures import FIGURES
-from manara.bench.measure import Meters, Sample, Window, cpu_seconds, parse_stat, watch, window
+from manara.bench.measure import (
+    Meters,
+    Sample,
+    Window,
+    children_of,
+    cpu_seconds,
+    family_seconds,
+    parse_stat,
+    watch,
+    window,
+)
 from manara.bench.report import Circumstances, Report, method
 from manara.bench.results import Row, number, over, percentile, ratio
 from manara.bench.svg import Bar, bars
@@ -79,6 +91,19 @@ def test_our_own_cpu_time_grows_with_work() -> None:
         pass
     assert cpu_seconds(os.getpid()) == pytest.approx(time.process_time(), abs=0.05)
     assert cpu_seconds(2**22 + 1) == 0.0
+
+
+def test_the_work_of_a_worker_s_own_processes_counts() -> None:
+    """An edge verifies in processes of its own: their time is its time, while they live and afterwards."""
+    burn = "import time\nwhile time.process_time() < 0.3: pass\nprint(flush=True)\ninput()"
+    before = family_seconds(os.getpid())
+    with subprocess.Popen([sys.executable, "-c", burn], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        assert child.pid in children_of(os.getpid())
+        assert family_seconds(os.getpid()) - before > 0.25
+        child.communicate(b"\n")
+    assert family_seconds(os.getpid()) - before > 0.25
 
 
 def test_a_run_that_stands_still_ends_with_words() -> None:
