@@ -18,6 +18,7 @@ from manara.kafka import is_noise
 from streams.engine.clients import complain, high_mark, record
 from streams.engine.contract import Record
 from streams.engine.limits import Limits
+from streams.engine.marker import Marker
 from streams.engine.store import Lane
 from streams.engine.unreadable import MISPLACED, POISON, Unreadable, probe
 
@@ -36,6 +37,14 @@ ABSENT = frozenset(
 Ids = Callable[[list[str]], dict[str, str]]
 """Looks up topic ids; blocks, so it is called off the loop."""
 
+Prove = Callable[[str, str, int, int], Unreadable]
+"""(topic, topic id, partition, offset) -> what to step past there; blocks. `sandbox.prove`, with the cluster known."""
+
+FETCH = {"fetch_message_max_bytes": 262_144}
+"""One batch of the largest size a fetch and inlet: gzip makes 260 MB of it, and a fetch is unpacked whole."""
+CAREFUL = {"fetch_message_max_bytes": 1, "queued_min_messages": 1}
+"""One batch a fetch, whatever its size: what stands before a batch that kills its reader is dealt with first."""
+
 
 class Inlet(NamedTuple):
     """One source partition."""
@@ -47,9 +56,14 @@ class Inlet(NamedTuple):
 class Inlets:
     """Two consumers and what they read. Used from the loop's thread; what blocks is done by `pool`."""
 
-    def __init__(self, reader: Callable[..., Consumer], ids: Ids, pool: Executor, limits: Limits) -> None:
+    def __init__(
+        self, reader: Callable[..., Consumer], ids: Ids, pool: Executor, limits: Limits, marker: Marker, prove: Prove
+    ) -> None:
         self._reader = reader
-        self._consumers = {LIVE: reader(), BULK: reader()}
+        self._marker = marker
+        self._prove = prove
+        fetch = CAREFUL if marker.careful else FETCH
+        self._consumers = {LIVE: reader(**fetch), BULK: reader(**fetch)}
         self._ids = ids
         self._pool = pool
         self._limits = limits
@@ -106,7 +120,22 @@ class Inlets:
                 structlog.get_logger().warning(
                     "An inlet was made anew: read from the beginning", topic=topic, topic_id=topic_id
                 )
-            self._assign(inlet, topic_id, lane.known(topic, topic_id, partition))
+            self._begin(inlet, topic_id, lane.known(topic, topic_id, partition))
+
+    def _begin(self, inlet: Inlet, topic_id: str, offset: int) -> None:
+        """Read from `offset` on; but first look, elsewhere, at what the process has died of there before."""
+        if not self._marker.suspects(inlet, topic_id, offset):
+            self._assign(inlet, topic_id, offset)
+            return
+        structlog.get_logger().warning(
+            "The process died here before: what stands there is proven first",
+            topic=inlet.topic,
+            partition=inlet.partition,
+            offset=offset,
+        )
+        self._drop([inlet])
+        job = self._pool.submit(self._prove, inlet.topic, topic_id, inlet.partition, offset)
+        self._probes[inlet] = (topic_id, job)
 
     def _assign(self, inlet: Inlet, topic_id: str, offset: int) -> None:
         self._drop([inlet])
@@ -123,8 +152,12 @@ class Inlets:
     # ------------------------------------------------------------------ records
 
     def pull(self, timeout: float) -> list[Record]:
-        """The next batch: live records first, then some bulk ones. Waits up to `timeout` seconds for a live one."""
+        """The next batch: live records first, then some bulk ones. Waits up to `timeout` seconds for a live one.
+
+        All that was pulled before counts as judged: the marker says so before anything more is unpacked.
+        """
         limits = self._limits
+        self._marker.note({inlet: (topic_id, self._next[inlet]) for inlet, topic_id in self._read.items()})
         messages = self._consumers[LIVE].consume(limits.batch - limits.batch // 8, 0)  # an eighth is never bulk's loss
         messages += self._consumers[BULK].consume(min(limits.bulk, limits.batch - len(messages)), 0)
         if not messages and timeout > 0:
@@ -189,7 +222,10 @@ class Inlets:
                 "An unreadable batch could not be measured", topic=inlet.topic, code=error.args[0].name()
             )
             return []
+        self._marker.acquit(inlet)
         self._assign(inlet, topic_id, stretch.resume)
+        if stretch.last < stretch.first:
+            return []
         structlog.get_logger().error(
             "Stepped past what cannot be read",
             topic=inlet.topic,
@@ -200,6 +236,7 @@ class Inlets:
         return [stretch]
 
     def close(self) -> None:
-        """Stop reading."""
+        """Stop reading, as it should be."""
         for consumer in self._consumers.values():
             consumer.close()
+        self._marker.clear()

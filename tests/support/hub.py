@@ -104,9 +104,10 @@ class Hub:
         file.write_text("\n".join(lines) + "\n")
         return file
 
-    def start(self, stage: str, *options: str) -> subprocess.Popen[bytes]:
+    def start(self, stage: str, *options: str, **settings: str) -> subprocess.Popen[bytes]:
         """Start `manara hub <stage>` as the principal of that stage. Its log is `<folder>/hub.<stage>.log`."""
-        command = [sys.executable, "-m", "manara.cli", "--config", str(self.config(f"hub.{stage}")), "hub", stage]
+        config = self.config(f"hub.{stage}", **settings)
+        command = [sys.executable, "-m", "manara.cli", "--config", str(config), "hub", stage]
         with (self.folder / f"hub.{stage}.log").open("ab") as log:
             process = subprocess.Popen([*command, *options], cwd=ROOT, stdout=log, stderr=log, env=_environment())
         self.processes[stage] = process
