@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Any
 
+import confluent_kafka.admin
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection
 from confluent_kafka.admin import AdminClient
@@ -20,6 +21,7 @@ from manara import metrics
 from manara.errors import BrokerError, Cause
 from manara.settings import KafkaSettings
 
+_kafka: Any = confluent_kafka.admin  # its stubs hide most of what it exports
 LIBRDKAFKA_LOG = "librdkafka"
 REPEAT_SECONDS = 30.0
 """The same complaint of a client is logged once in this time: librdkafka repeats it many times a second."""
@@ -196,6 +198,27 @@ def topic_ids(client: AdminClient, topics: Collection[str], timeout: float = 10.
             raise
         described[name] = hex_id(description.topic_id)
     return described
+
+
+def without_log_time(client: AdminClient, topics: Collection[str], timeout: float = 10.0) -> list[str]:
+    """Those topics whose records carry the time of whoever wrote them, not the broker's.
+
+    Topics that are not there (any more), or whose settings we may not see, are left out.
+    """
+    found: list[str] = []
+    if not topics:
+        return found
+    asked = [_kafka.ConfigResource(_kafka.ConfigResource.Type.TOPIC, name) for name in topics]
+    for resource, future in client.describe_configs(asked, request_timeout=timeout).items():
+        try:
+            settings: Any = future.result()
+        except KafkaException as error:
+            if error.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.TOPIC_AUTHORIZATION_FAILED):
+                continue
+            raise
+        if settings["message.timestamp.type"].value != "LogAppendTime":
+            found.append(resource.name)
+    return sorted(found)
 
 
 def hex_id(uuid: Any) -> str:

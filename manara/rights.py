@@ -11,7 +11,12 @@ from schemas.topics import Acl, Operation, ResourceType
 _kafka: Any = confluent_kafka.admin  # its stubs hide most of what it exports
 _USER: Final = "User:"
 _RESOURCES: Final[dict[str, ResourceType]] = {"TOPIC": "TOPIC", "GROUP": "GROUP"}
-_OPERATIONS: Final[dict[str, Operation]] = {"READ": "READ", "WRITE": "WRITE", "DESCRIBE": "DESCRIBE"}
+_OPERATIONS: Final[dict[str, Operation]] = {
+    "READ": "READ",
+    "WRITE": "WRITE",
+    "DESCRIBE": "DESCRIBE",
+    "DESCRIBE_CONFIGS": "DESCRIBE_CONFIGS",
+}
 
 
 def binding(acl: Acl) -> Any:

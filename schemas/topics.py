@@ -29,7 +29,7 @@ _KIB = 1024
 _REPLICATED = 3
 
 ResourceType: TypeAlias = Literal["TOPIC", "GROUP"]
-Operation: TypeAlias = Literal["READ", "WRITE", "DESCRIBE"]
+Operation: TypeAlias = Literal["READ", "WRITE", "DESCRIBE", "DESCRIBE_CONFIGS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,9 @@ def acls(directory: Directory, lanes: int = 8, *, names: Names | None = None) ->
         # whoever writes or reads sees offsets and the topic's id as well: Kafka implies it, we say it
         known = {*topic.writers, *topic.readers, *topic.describers}
         rights |= {Acl(principal, "TOPIC", topic.name, "DESCRIBE") for principal in known}
+        # the hub looks whether the log's time is still the broker's, the operator's doctor too
+        examiners = {*topic.readers, *topic.describers} & {*(f"hub.{stage}" for stage in HUB_STAGES), OPERATOR}
+        rights |= {Acl(principal, "TOPIC", topic.name, "DESCRIBE_CONFIGS") for principal in examiners}
         rights |= {Acl(principal, "GROUP", group, "READ") for principal, group in topic.groups.items()}
         rights |= {Acl(OPERATOR, "GROUP", group, "DESCRIBE") for group in topic.groups.values()}
     return sorted(rights)

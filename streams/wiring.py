@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -24,7 +23,7 @@ from schemas.directory import lane_of
 from schemas.topics import Names
 from streams import unreadable
 from streams.clock import tick
-from streams.engine.clients import Clients
+from streams.engine.clients import Clients, stamped_ids
 from streams.engine.contract import Emit
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop, die, where
@@ -114,7 +113,6 @@ def slot_folder(settings: Settings, stage: str, slot: str) -> Path:
 
 def gate(context: Context, slot: str) -> int:
     """Verify, judge and decide: inlets in, blocks, verdicts and quarantine out. Always on the loop runner."""
-    bound_memory(context.settings.memory_limit)
     with ExitStack() as stack:
         bench = Bench("gate", context, slot, stack)
         names, lanes = bench.names, context.settings.lanes
@@ -134,14 +132,6 @@ def gate(context: Context, slot: str) -> int:
         topics = Topics(names.admitted, names.register)
         source = LaneSource(bench.clients, topics, stage, bench.effects, bench.folder, inlets, tell)
         return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
-
-
-def bound_memory(mebibytes: int) -> None:
-    """Let this process die of a stranger's batch before the machine does: its data may grow so far; 0 is no bound."""
-    if mebibytes:
-        _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        wanted = mebibytes * 1024 * 1024
-        resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def route(context: Context, slot: str, runner: Runner) -> int:
@@ -174,7 +164,7 @@ def receipts(context: Context, slot: str) -> int:
             return unreadable.quarantined(names, stretch, "", _now())
 
         stage = Forward(names, bench.reader.poll)
-        source = GroupSource(bench.clients, topics, bench.effects, tell, bench.clients.limits.batch)
+        source = GroupSource(bench.clients, topics, bench.effects, tell, bench.clients.limits.batch, stamped_ids)
         return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
 
 

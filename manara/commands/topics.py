@@ -128,13 +128,13 @@ def show(plan: Plan, folder: Path) -> None:
 
 
 def _rights(acls: Iterable[Acl]) -> str:
-    """The rights of one principal in one line; DESCRIBE is left out where Read or Write implies it."""
+    """The rights of one principal in one line; looks are left out beside Read or Write."""
     by_name: dict[str, list[str]] = {}
     for acl in acls:
         by_name.setdefault(acl.name, []).append(acl.operation)
     said = []
     for name, operations in by_name.items():
-        strong = [operation for operation in operations if operation != "DESCRIBE"]
+        strong = [operation for operation in operations if not operation.startswith("DESCRIBE")]
         said.append(f"{'+'.join(strong or operations)} {name}")
     return ", ".join(said)
 

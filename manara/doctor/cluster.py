@@ -15,7 +15,7 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, KafkaException, Message, To
 from manara import keys
 from manara.directory import DirectoryReader
 from manara.doctor.findings import Finding, fail, ok, skip, warn
-from manara.kafka import Problem, admin, consumer, is_noise, reach, words
+from manara.kafka import Problem, admin, consumer, is_noise, reach, without_log_time, words
 from manara.settings import Security, Settings
 from schemas.directory import Directory
 from schemas.topics import Acl, Names, acls
@@ -120,6 +120,28 @@ class Cluster:
             yield ok(
                 "rights", f"{who} has all {len(due)} rights that the catalogue gives it, on {topics} topics and groups."
             )
+
+    def log_time(self) -> Iterator[Finding]:
+        """Whether the broker gives the time wherever strangers write; for the hub and its operator."""
+        if self.directory is None:
+            yield skip("log time", "There is no directory to derive the topics from.")
+            return
+        who, names = self.settings.kafka.username, Names(self.settings.topic_prefix)
+        rights = acls(self.directory, self.settings.lanes, names=names)
+        seen = [a.name for a in rights if a.operation == "DESCRIBE_CONFIGS" and a.principal == who]
+        if not seen:
+            yield skip("log time", "Only the hub and its operator see the settings of topics.")
+            return
+        kafka = self.settings.kafka
+        try:
+            wrong = without_log_time(admin(kafka, problem=Problem(kafka)), seen)
+        except KafkaException as error:
+            raise words(error.args[0], kafka, what=seen[0]) from error
+        for topic in wrong[:3]:
+            fix = "The broker's administrator runs `manara topics apply`."
+            yield fail("log time", f"Whoever writes to {topic} chooses the time by which it is judged.", fix)
+        if not wrong:
+            yield ok("log time", f"The broker gives the time on all {len(seen)} topics that we may look at.")
 
     def our_key(self) -> Iterator[Finding]:
         """Whether the directory believes our signing key, and for how long; for others, which keys end soon."""

@@ -50,6 +50,7 @@ def _checks(settings: Settings) -> list[tuple[str, Check]]:
         ("login", cluster.login),
         ("directory", cluster.known),
         ("rights", cluster.rights),
+        ("log time", cluster.log_time),
         ("keys", cluster.our_key),
         ("heartbeat", cluster.heartbeat),
     ]

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from time import time_ns
 from typing import Any, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import (
+    TIMESTAMP_LOG_APPEND_TIME,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient
 
 from manara import kafka as kernel
@@ -89,6 +98,18 @@ def topic_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
     return kernel.topic_ids(admin, topics)
 
 
+def stamped_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
+    """The same for topics that strangers write: the broker must give their records the time, else `Stop`.
+
+    Validity of keys and expiry of alerts are judged by that time, so no writer may choose it.
+    """
+    found = topic_ids(admin, topics)
+    wrong = kernel.without_log_time(admin, list(found))
+    if wrong:
+        raise Stop(Exit.CONSUME, f"{', '.join(wrong)}: whoever writes chooses the time; run `manara topics apply`")
+    return found
+
+
 def committed_id(place: TopicPartition) -> str:
     """The topic id that a committed offset carries as its metadata; "" where it carries none.
 
@@ -98,13 +119,18 @@ def committed_id(place: TopicPartition) -> str:
 
 
 def record(message: Message, topic_id: str) -> Record:
-    """A message as stages see it. The log's time is in milliseconds on the wire."""
+    """A message as stages see it. The log's time is in milliseconds on the wire.
+
+    A time that is not the log's is its writer's word. Ours counts then: it is later than the true one, so nobody gains.
+    """
+    kind, at = message.timestamp()
+    time = at * 1000 if kind == TIMESTAMP_LOG_APPEND_TIME else time_ns() // 1000
     return Record(
         cast("str", message.topic()),
         topic_id,
         cast("int", message.partition()),
         cast("int", message.offset()),
-        message.timestamp()[1] * 1000,
+        time,
         message.key(),
         message.value(),
         _headers(message),

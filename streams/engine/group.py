@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 import structlog
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from streams.engine.clients import Clients, committed_id, complain, high_mark, pull, record, topic_ids
 from streams.engine.contract import Emit, Record
@@ -24,6 +25,9 @@ from streams.engine.unreadable import MISPLACED, POISON, Unreadable, probe
 
 Topics = Callable[[], Collection[str]]
 """Gives the topics to read. Called every second; cheap. Those that do not exist yet are looked for again."""
+
+Ids = Callable[[AdminClient, Collection[str]], dict[str, str]]
+"""Looks up topic ids: `topic_ids`, or `stamped_ids` for what strangers write."""
 
 _NO_STATE: Mapping[bytes, bytes] = MappingProxyType({})
 _PATIENCE = 15.0  # seconds, of calls that wait for the broker
@@ -39,7 +43,9 @@ class GroupSource:
         effects: Effects,
         unreadable: Callable[[Unreadable], list[Emit]],
         most: int,
+        ids: Ids = topic_ids,
     ) -> None:
+        self._look_up = ids
         self._clients = clients
         self._topics = topics
         self._effects = effects
@@ -68,7 +74,7 @@ class GroupSource:
             self._lookup = None
         if self._lookup is None and now - self._looked >= self._limits.look:
             self._looked = now
-            self._lookup = self._pool.submit(topic_ids, self._admin, list(self._topics()))
+            self._lookup = self._pool.submit(self._look_up, self._admin, list(self._topics()))
         if now - self._committed >= self._limits.commit:
             self._commit(wait=False)
         for key in [key for key, job in self._probes.items() if job.done()]:

@@ -45,8 +45,9 @@ class Bench:
         return self.prefix + short
 
     def topics(self, **partitions: int) -> None:
-        """Make topics (`log_v1=2`: an underscore is a dot) and wait until they are there."""
-        wanted = [NewTopic(self.name(n.replace("_", ".")), p, 1) for n, p in partitions.items()]
+        """Make topics (`log_v1=2`: an underscore is a dot), with log time, and wait until they are there."""
+        config = {"message.timestamp.type": "LogAppendTime"}
+        wanted = [NewTopic(self.name(n.replace("_", ".")), p, 1, config=config) for n, p in partitions.items()]
         for made in self.admin.create_topics(wanted).values():
             made.result(20)
 

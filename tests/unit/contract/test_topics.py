@@ -101,11 +101,20 @@ def test_rights_are_read_write_and_a_look_at_groups() -> None:
         ("TOPIC", "READ"),
         ("TOPIC", "WRITE"),
         ("TOPIC", "DESCRIBE"),
+        ("TOPIC", "DESCRIBE_CONFIGS"),
         ("GROUP", "READ"),
         ("GROUP", "DESCRIBE"),
     }
     assert {acl.name for acl in ACLS if acl.resource_type == "TOPIC"} == set(CATALOGUE)
     assert {acl.principal for acl in ACLS} == set(topics.principals(DIRECTORY))
+
+
+def test_the_hub_sees_the_settings_of_what_strangers_write() -> None:
+    """By them it knows whose time the records carry. Nobody else but the operator sees any."""
+    seen = {(acl.principal, acl.name) for acl in ACLS if acl.operation == "DESCRIBE_CONFIGS"}
+    assert {("hub.gate", "alerts.v1.az-customs"), ("hub.receipts", "receipts.v1.az")} <= seen
+    assert {("operator", "alerts.v1.az-customs"), ("operator", "receipts.v1.az")} <= seen
+    assert {principal for principal, _ in seen} <= {"hub.gate", "hub.route", "hub.receipts", "hub.clock", "operator"}
 
 
 def test_settings_are_those_of_the_contract() -> None:
