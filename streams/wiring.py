@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -113,6 +114,7 @@ def slot_folder(settings: Settings, stage: str, slot: str) -> Path:
 
 def gate(context: Context, slot: str) -> int:
     """Verify, judge and decide: inlets in, blocks, verdicts and quarantine out. Always on the loop runner."""
+    bound_memory(context.settings.memory_limit)
     with ExitStack() as stack:
         bench = Bench("gate", context, slot, stack)
         names, lanes = bench.names, context.settings.lanes
@@ -132,6 +134,14 @@ def gate(context: Context, slot: str) -> int:
         topics = Topics(names.admitted, names.register)
         source = LaneSource(bench.clients, topics, stage, bench.effects, bench.folder, inlets, tell)
         return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
+
+
+def bound_memory(mebibytes: int) -> None:
+    """Let this process die of a stranger's batch before the machine does: its data may grow so far; 0 is no bound."""
+    if mebibytes:
+        _soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        wanted = mebibytes * 1024 * 1024
+        resource.setrlimit(resource.RLIMIT_DATA, (wanted if hard < 0 else min(wanted, hard), hard))
 
 
 def route(context: Context, slot: str, runner: Runner) -> int:

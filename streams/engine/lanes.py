@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -23,8 +24,10 @@ from streams.engine.contract import CommitStage, Emit, Record
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop, where
 from streams.engine.inlets import Inlets
+from streams.engine.marker import Marker
 from streams.engine.owned import Owned
 from streams.engine.restore import Range, Restorer, block, read
+from streams.engine.sandbox import prove
 from streams.engine.snapshot import DELIVERY_MS, SnapshotWriter
 from streams.engine.source import Share
 from streams.engine.store import Lane
@@ -76,7 +79,8 @@ class LaneSource:
 
         self._tail_reader = tail_reader
         self._restorer = Restorer(tail_reader, ids, topics.log, topics.register, folder, clients.limits.hot)
-        self._inlets = Inlets(clients.reader, ids, self._pool, clients.limits)
+        marker = Marker(folder / "reading.json")
+        self._inlets = Inlets(clients.reader, ids, self._pool, clients.limits, marker, partial(prove, clients.kafka))
         # its own producer: the snapshot never stands before a block, and gives up sooner than the group's session ends
         self._snapshot = SnapshotWriter(
             clients.producer(delivery_timeout_ms=DELIVERY_MS, request_timeout_ms=4_000, linger_ms=50),
