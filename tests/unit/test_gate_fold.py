@@ -18,7 +18,7 @@ from tests.support.directories import NOW, Network, network
 from tests.support.gates import NAMES, Desk, Inlets
 
 AGENCIES = ("az-customs", "az-police", "eg-police")
-POOL = 12
+ALERTS, POOL = 12, 15
 
 
 @functools.cache
@@ -35,19 +35,23 @@ def narrow() -> Network:
 
 @functools.cache
 def pool(agency: str) -> tuple[message.Sealed, ...]:
-    """Messages of one agency, chained: alerts, and now and then something that the gate refuses."""
+    """Messages of one agency, chained: alerts, now and then one that the gate refuses, and the life of the first."""
     author = Author.of(agency)
     made = []
-    for number in range(POOL):
+    for number in range(ALERTS):
         changes: dict[str, Any] = {"version": 2} if number % 5 == 4 else {}
         alert = f"0193589a-0000-7000-8000-{number:012x}"
         audience = {"mode": "LISTED", "members": ["KZ", "TR"]} if number % 3 == 0 else {}
         made.append(author.seal(person(agency, alert_id=alert, now=NOW, **changes), **audience))  # type: ignore[arg-type]
+    for name, members in (("UPDATE", ["EG", "TR"]), ("SUSPEND", ["EG"]), ("WITHDRAW", ["MA"])):
+        before = made[0] if name == "UPDATE" else made[-1]
+        made.append(author.follow(before, name, mode="LISTED", members=members))
     return tuple(made)
 
 
 # one arrival: (agency, which of its messages, partition, spoil it)
-arrivals = st.tuples(st.sampled_from(AGENCIES), st.integers(0, POOL - 1), st.sampled_from((0, 0, 0, 1)), st.booleans())
+numbers = st.integers(0, POOL - 1) | st.sampled_from([0, *range(ALERTS, POOL)])
+arrivals = st.tuples(st.sampled_from(AGENCIES), numbers, st.sampled_from((0, 0, 0, 1)), st.booleans())
 batches = st.lists(st.lists(arrivals, min_size=1, max_size=12), min_size=1, max_size=6)
 
 
@@ -155,7 +159,8 @@ def test_a_zombie_s_block_adds_whom_it_reached_and_changes_nothing_else(
         assert before is not None
         assert after is not None
         assert after["reached"] == expected[key]
-        assert {**after, "reached": []} == {**before, "reached": []}
+        assert set(after["left"]) <= set(before["left"]), "told anew rather than not at all"
+        assert {**after, "reached": [], "left": []} == {**before, "reached": [], "left": []}
 
 
 def test_a_zombie_s_alert_that_the_owner_refused_can_still_be_ended() -> None:
