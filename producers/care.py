@@ -6,14 +6,12 @@ In the log stand ids alone. A warning comes once for each alert and each state t
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 import structlog
 
 from producers import delivery, retention, validity
 from producers.hours import now_micros
 from producers.outbox import Outbox
-from schemas.directory import Directory
 
 EVERY_SECONDS = 60.0
 _MOST_REMEMBERED = 100_000
@@ -22,9 +20,8 @@ _MOST_REMEMBERED = 100_000
 class Care:
     """The regular look of one relay at its outbox."""
 
-    def __init__(self, outbox: Outbox, directory: Callable[[], Directory | None], every: float = EVERY_SECONDS) -> None:
+    def __init__(self, outbox: Outbox, every: float = EVERY_SECONDS) -> None:
         self._outbox = outbox
-        self._directory = directory
         self._every = every
         self._next = time.monotonic()
         self._said: set[tuple[str, str]] = set()
@@ -56,9 +53,7 @@ class Care:
                 )
 
     def _remind(self, now: int) -> None:
-        board = delivery.whole(self._outbox, now, self._directory)
-        if board.overdue and board.overdue != self._overdue:
-            self.log.warning(
-                "Members have not confirmed in time", overdue=board.overdue, outstanding=len(board.outstanding)
-            )
-        self._overdue = board.overdue
+        overdue = delivery.late(self._outbox, now)
+        if overdue and overdue != self._overdue:
+            self.log.warning("Members have not confirmed in time", messages=overdue)
+        self._overdue = overdue

@@ -20,6 +20,7 @@ STORED_WITHIN: Final[Mapping[str, int]] = {
     "PRIORITY": 30 * MINUTE,
     "ROUTINE": 4 * HOUR,
 }
+_STRICTEST: Final = MINUTE  # for a precedence that this release does not know
 PURGE_WARNING: Final = 15 * MINUTE
 PURGED_WITHIN: Final = 24 * HOUR
 
@@ -83,7 +84,7 @@ def dues(messages: Iterable[Sent], now: int) -> list[Due]:
 
 def _due(sent: Sent, member: str, now: int, *, later: bool) -> Due:
     stage = "PURGED" if sent.message == "WITHDRAW" else "STORED"
-    span = PURGED_WITHIN if stage == "PURGED" else STORED_WITHIN.get(sent.precedence, min(STORED_WITHIN.values()))
+    span = PURGED_WITHIN if stage == "PURGED" else STORED_WITHIN.get(sent.precedence, _STRICTEST)
     at = sent.answers.get(member, {}).get(stage, 0)
     due_at = sent.admitted_at + span
     mark = Mark.DONE if at else _open_mark(sent, stage, due_at, now, later=later)

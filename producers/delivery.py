@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import groupby
 from typing import Any, Final
 
-from producers.clocks import OUTSTANDING, Due, Mark, Sent, dues
+from producers.clocks import MINUTE, OUTSTANDING, PURGED_WITHIN, STORED_WITHIN, Due, Mark, Sent, dues
 from producers.expecting import Expectations
 from producers.outbox import Outbox
 from producers.versions import members_of
@@ -22,6 +22,11 @@ _COLUMNS: Final = (
     "m.number, m.alert_id, m.version, m.message, m.precedence, m.judged_at, m.expires_at, m.expected, m.digest, "
     "(select group_concat(r.member || ' ' || r.stage || ' ' || r.at) from receipts r where r.digest = m.digest), "
     "m.routed_at is not null, coalesce(m.feeds, 0)"
+)
+
+_OWED: Final = (
+    "m.settled = 0 and not exists (select 1 from messages n where n.alert_id = m.alert_id "
+    "and n.version > m.version and n.outcome = 'ADMITTED')"
 )
 
 
@@ -66,24 +71,33 @@ class Board:
         return sum(due.mark is mark for due in self.dues)
 
 
+def late(outbox: Outbox, now: int) -> int:
+    """How many messages have an answer past its clock at log time `now`: without looking who owes it, so in one go."""
+    spans = " ".join(f"when '{precedence}' then {span}" for precedence, span in STORED_WITHIN.items())
+    row = outbox.db.execute(
+        f"select count(*) from messages m where m.outcome = 'ADMITTED' and m.erased_at is null and {_OWED} "
+        "and m.expected <> '' and case m.message "
+        f"when 'WITHDRAW' then m.judged_at + {PURGED_WITHIN} < ?1 "
+        f"else m.expires_at > ?1 and m.judged_at + case m.precedence {spans} else {MINUTE} end < ?1 end",
+        (now,),
+    ).fetchone()
+    return int(str(row[0])) if row else 0
+
+
 def of_alert(outbox: Outbox, alert_id: str, now: int, directory: Callable[[], Directory | None]) -> Board:
     """The board of one alert, every version of it. `now` is log time."""
     return _board(outbox, "m.alert_id = ?", (alert_id,), now, directory)
 
 
 def whole(outbox: Outbox, now: int, directory: Callable[[], Directory | None]) -> Board:
-    """What is owed for the latest admitted message of every alert: earlier ones are superseded."""
-    latest = (
-        "not exists (select 1 from messages n where n.alert_id = m.alert_id and n.version > m.version "
-        "and n.outcome = 'ADMITTED')"
-    )
-    return _board(outbox, latest, (), now, directory)
+    """What is owed for the latest admitted message of every alert, where anything is: earlier ones are superseded."""
+    return _board(outbox, _OWED, (), now, directory)
 
 
 def _board(
     outbox: Outbox, which: str, values: tuple[str, ...], now: int, directory: Callable[[], Directory | None]
 ) -> Board:
-    expectations = Expectations(outbox.db, directory)
+    expectations = Expectations(outbox.db, directory, keep=False)
     sql = (
         f"select {_COLUMNS} from messages m where m.outcome = 'ADMITTED' and m.erased_at is null and {which} "
         "order by m.alert_id, m.version"

@@ -21,9 +21,10 @@ from schemas.lifecycle import ENDS
 
 
 class Expectations:
-    """Notes, once for each message, whom it is expected to reach."""
+    """Notes, once for each message, whom it is expected to reach; unless `keep`, only tells it."""
 
-    def __init__(self, db: apsw.Connection, directory: Callable[[], Directory | None]) -> None:
+    def __init__(self, db: apsw.Connection, directory: Callable[[], Directory | None], *, keep: bool = True) -> None:
+        self._keep = keep
         self._db = db
         self._directory = directory
         self._memo: dict[tuple[int, policy.Facts, policy.Audience], tuple[str, ...]] = {}
@@ -45,7 +46,7 @@ class Expectations:
         if directory is None or not value:
             return None
         members = self._reached(alert_id, version) if message in ENDS else self._readers(kind, value, hub, directory)
-        if members is not None:
+        if members is not None and self._keep:
             self._db.execute("update messages set expected = ? where number = ?", (",".join(members), number))
         return members
 

@@ -194,7 +194,9 @@ class Ledger:
             "insert or ignore into receipts values (?, ?, ?, ?, ?, ?)",
             (receipt["digest"], member, receipt["stage"], receipt["at"], receipt["reason"], record),
         )
-        if not self._db.changes():  # an edge that starts anew says it again: harmless, but counted
+        if self._db.changes():
+            self._settle(receipt["digest"])
+        else:  # an edge that starts anew says it again: harmless, but counted
             self._disbelieve("REPEATED", member)
 
     def _unfit(self, receipt: Mapping[str, Any], member: str) -> str:
@@ -210,6 +212,16 @@ class Ledger:
             return "NOT_WITHDRAWN"
         expected = self._expectations.note(receipt["digest"])
         return "" if expected is None or member in expected else "NOT_ADDRESSED"
+
+    def _settle(self, digest: str) -> None:
+        """Note that all members expected have answered, so that nobody looks again and again."""
+        self._db.execute(
+            "update messages set settled = 1 where digest = ?1 and settled = 0 and expected <> '' and ("
+            "select count(*) from receipts where digest = ?1 "
+            "and stage = case message when 'WITHDRAW' then 'PURGED' else 'STORED' end"
+            ") >= length(expected) - length(replace(expected, ',', '')) + 1",
+            (digest,),
+        )
 
     def _withdrawn(self, alert_id: str) -> bool:
         """Whether we have withdrawn it: members then confirm each version that they got, also one never stored."""

@@ -47,6 +47,7 @@ create table messages (
     expected     text,                         -- EG,MA: members that policy names, by the directory at admission
     verdict      integer,                      -- signed record that `outcome` is from
     routed       integer,                      -- signed record that `feeds` is from
+    settled      integer not null default 0,   -- all members expected have stored it, or purged it after a withdrawal
     erased_at    integer,                      -- content gone: ended, and kept long enough
     unique (partition, sequence)
 ) strict;
@@ -56,6 +57,8 @@ create index messages_of_reference on messages (national_ref) where national_ref
 create index messages_of_content on messages (content);
 create index messages_of_import on messages (import_key) where import_key is not null;
 create index messages_living on messages (expires_at) where erased_at is null;
+create index messages_owed on messages (alert_id, version)
+    where outcome = 'ADMITTED' and settled = 0 and erased_at is null;
 
 create table chains (                          -- where each partition's chain of digests ends
     partition integer primary key,
@@ -120,7 +123,10 @@ alter table messages add column review_at integer not null default 0;
 alter table messages add column expected text;
 alter table messages add column verdict integer;
 alter table messages add column routed integer;
+alter table messages add column settled integer not null default 0;
 alter table messages add column erased_at integer;
+create index messages_owed on messages (alert_id, version)
+    where outcome = 'ADMITTED' and settled = 0 and erased_at is null;
 create index messages_living on messages (expires_at) where erased_at is null;
 alter table receipts add column record integer;
 create table signed (

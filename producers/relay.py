@@ -29,7 +29,6 @@ from producers.listening import Listener
 from producers.outbox import Outbox
 from producers.sending import Sender
 from producers.trust import Trust
-from schemas.directory import Directory
 from schemas.topics import Names
 
 LOCK = "relay.lock"
@@ -109,10 +108,6 @@ class Relay:
         line.sender.sent = line.listener.taken = 0
         return counts
 
-    def directory(self) -> Directory | None:
-        """The directory last seen."""
-        return self._trust.remembered()
-
     def hang_up(self, grace: float) -> None:
         """Drop the clients, after up to `grace` seconds for what is in flight."""
         if self._line is not None:
@@ -191,7 +186,7 @@ def run(context: Context) -> int:
     outbox = Outbox.open(settings.folder, settings.agency)
     relay = Relay.open(settings, outbox)
     stores.examine(outbox.db)
-    care = Care(outbox, relay.directory)
+    care = Care(outbox)
     pause, shown = FIRST_PAUSE, -GAUGE_SECONDS
     try:
         while not context.stopping:

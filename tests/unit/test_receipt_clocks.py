@@ -102,6 +102,8 @@ def test_the_board_knows_whom_it_addressed_and_says_where_the_hub_counts_otherwi
     assert (board.mismatches, board.unknown) == ((), 0)
     late = delivery.of_alert(publisher.outbox, one.alert_id, answers.at + HOUR, lambda: answers.directory)
     assert (late.overdue, [due.member for due in late.outstanding]) == (2, ["MA", "TR"])
+    assert delivery.late(publisher.outbox, answers.at + MINUTE) == 0
+    assert delivery.late(publisher.outbox, answers.at + MINUTE + 1) == 1
     two = published(publisher, sex="MALE")
     answers.admit(two)
     answers.route(two, 4)
@@ -116,9 +118,12 @@ def test_an_end_is_expected_at_everybody_that_was_reached(publisher: Publisher, 
     three = publisher.withdraw(one.alert_id)
     answers.admit(one, two, three)
     board = delivery.whole(publisher.outbox, answers.at, lambda: answers.directory)
+    assert delivery.late(publisher.outbox, answers.at + 24 * HOUR) == 0
+    assert delivery.late(publisher.outbox, answers.at + 25 * HOUR) == 1
     assert [(due.member, due.stage) for due in board.outstanding] == [(m, "PURGED") for m in ("EG", "KZ", "MA", "TR")]
     answers.receive(three, ["EG", "KZ", "MA", "TR"], "PURGED")
     assert delivery.whole(publisher.outbox, answers.at, lambda: answers.directory).outstanding == []
+    assert delivery.late(publisher.outbox, answers.at + 25 * HOUR) == 0
     assert standing.find(publisher.outbox, one.alert_id)[-1].stage == "PURGED"
 
 
@@ -243,7 +248,7 @@ def test_the_author_is_warned_in_status_and_in_the_log_by_id_alone(
     assert f"person {soon.alert_id} R-1: expires within 10 days" in said.out
     structlog.reset_defaults()  # the command had silenced it
     with capture_logs() as logs:
-        care = Care(publisher.outbox, lambda: None, every=0)
+        care = Care(publisher.outbox, every=0)
         assert care.turn()
         assert care.turn()
     warned = [log for log in logs if log["event"] == "An alert needs its author soon"]
