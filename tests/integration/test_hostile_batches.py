@@ -36,9 +36,9 @@ BOMBS = {
         [
             (codec, size, records)
             for codec, size in (
-                ("zstd", 120_000_000),
-                ("gzip", 120_000_000),
-                ("lz4", 40_000_000),
+                ("zstd", 60_000_000),
+                ("gzip", 60_000_000),
+                ("lz4", 30_000_000),
                 ("snappy", 4_800_000),
             )
             for records in (1, 500)

@@ -15,7 +15,7 @@ from nacl import bindings
 from schemas import codec, message, registry, signature
 from schemas.registry import Schema
 from schemas.signature import SigningKey
-from tests.support.alerts import Author, hub_header, person
+from tests.support.alerts import Author, end, hub_header, person
 from tests.support.directories import DAY, Network, key_of, network
 
 AGENCY = "az-police"
@@ -310,6 +310,24 @@ def _another_agency_s_alert(bench: Bench) -> list[Sent]:
     return [sent(bench.author(OTHER).seal(theirs)), sent(bench.author().seal(ours))]
 
 
+def _end_of_another_agency_s_alert(bench: Bench) -> list[Sent]:
+    """Nobody ends what another has published, though they name it by its own id."""
+    theirs = bench.person(OTHER)
+    ours = _end(bench, theirs["header"]["alert_id"], 2)
+    return [sent(bench.author(OTHER).seal(theirs)), sent(bench.author().seal(ours, "end"))]
+
+
+def _published_again_after_a_withdrawal(bench: Bench) -> list[Sent]:
+    record, author = bench.person(), bench.author()
+    gone = _end(bench, record["header"]["alert_id"], 2)
+    again = {**record, "header": {**record["header"], "version": 3}}
+    return [sent(author.seal(record)), sent(author.seal(gone, "end")), sent(author.seal(again))]
+
+
+def _end(bench: Bench, alert: str, version: int) -> dict[str, Any]:
+    return end(AGENCY, alert, version, "WITHDRAW", now=bench.now)
+
+
 def _expired(bench: Bench) -> list[Sent]:
     return [good(bench, sent_at=bench.now - 9 * DAY, effective_at=bench.now - 9 * DAY, expires_at=bench.now - DAY)]
 
@@ -366,6 +384,8 @@ CASES: tuple[Case, ...] = (
     Case("change of an unknown alert", "UNKNOWN_ALERT", _unknown_alert),
     Case("end of an unknown alert", "UNKNOWN_ALERT", _end_of_unknown_alert),
     Case("change of another agency's alert", "UNKNOWN_ALERT", _another_agency_s_alert),
+    Case("end of another agency's alert", "UNKNOWN_ALERT", _end_of_another_agency_s_alert),
+    Case("published again after a withdrawal", "RULE_TRANSITION", _published_again_after_a_withdrawal),
     Case("expired on arrival", "EXPIRED", _expired),
     Case("formula in an identifier", "RULE_FORMULA", _formula_in_identifier),
     Case("unknown member in the list", "RULE_AUDIENCE_UNKNOWN_MEMBER", _unknown_member_listed),
