@@ -124,7 +124,8 @@ def _introduce(
     roots = issuer.roots(draft)
     known = known_keys(home)
     made = [] if known.keys else more(issuer, draft, roots)
-    certified = [*known.keys, *issuer.certified(draft, roots, known.holders), *made]
+    kept = issuer.renewed(draft, roots, known.keys)
+    certified = [*kept, *issuer.certified(draft, roots, known.holders), *made]
     complete = parties.write_directory(home, replace(draft, seq=known.seq + 1), roots, certified)
     parties.write_settings(home, draft, servers.kafka, databases)
     return complete

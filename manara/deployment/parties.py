@@ -7,7 +7,7 @@ same functions, so that everything after this file runs as in life.
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,6 +23,8 @@ from schemas.signature import SigningKey
 
 VALID_DAYS: Final = 365
 """How long a key made here holds."""
+RENEW_DAYS: Final = 30
+"""A start so long before a key's end, or after it, gives the same key another term."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,22 @@ class Issuer:
             key = self._kept(folder / "key.pem")
             if holder not in known:
                 yield self.certify(holder, key, roots)
+
+    def renewed(
+        self, draft: DirectoryDraft, roots: Mapping[str, SigningKey], known: Sequence[CertifiedKey]
+    ) -> list[CertifiedKey]:
+        """The known keys; those that their holders still sign with and that end soon are certified for another term."""
+        used = {self._kept(folder / "key.pem").public.hex() for _holder, folder in holders(self.home, draft)}
+        return [self._renewed(key, roots) if keys.entry_of(key)["public_key"] in used else key for key in known]
+
+    def _renewed(self, key: CertifiedKey, roots: Mapping[str, SigningKey]) -> CertifiedKey:
+        entry = keys.entry_of(key)
+        if entry["compromised_since"] or entry["valid_until"] > self.now + RENEW_DAYS * keys.DAY:
+            return key
+        holder, public = entry["holder"], bytes.fromhex(entry["public_key"])
+        start, until = entry["valid_from"], self.now + VALID_DAYS * keys.DAY
+        root = roots[keys.root_name(holder)]
+        return keys.certify(holder, public, root, valid_from=start, valid_until=until, after=entry)
 
     def certify(
         self,

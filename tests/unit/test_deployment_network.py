@@ -23,6 +23,7 @@ from manara.errors import ManaraError
 from manara.supervisor import State
 from schemas import directory as rules
 from schemas.directory import HUB_STAGES
+from schemas.signature import SigningKey
 
 STORY = Path(__file__).parents[2] / "deploy" / "demo"
 NOW = 1_795_521_600_000_000
@@ -54,11 +55,12 @@ def draft() -> DirectoryDraft:
     return load_yaml(STORY / "directory.yaml")
 
 
-def made(home: Home) -> DirectoryDraft:
+def made(home: Home, now: int = NOW) -> DirectoryDraft:
     """The directory with keys, made and written as a start does it."""
-    known, issuer = known_keys(home), parties.Issuer(home, NOW)
+    known, issuer = known_keys(home), parties.Issuer(home, now)
     roots = issuer.roots(draft())
-    certified = [*known.keys, *issuer.certified(draft(), roots, known.holders)]
+    kept = issuer.renewed(draft(), roots, known.keys)
+    certified = [*kept, *issuer.certified(draft(), roots, known.holders)]
     return parties.write_directory(home, draft(), roots, certified)
 
 
@@ -111,6 +113,37 @@ def test_keys_stay_the_same_from_start_to_start(tmp_path: Path) -> None:
     assert first.operator_root == second.operator_root
 
 
+@pytest.mark.parametrize("days", [parties.VALID_DAYS - parties.RENEW_DAYS, 2 * parties.VALID_DAYS])
+def test_keys_that_end_soon_or_have_ended_get_another_term(tmp_path: Path, days: int) -> None:
+    """The same keys in newer entries, which everybody believes who has seen the older ones; a day before, nothing."""
+    home, later = Home(tmp_path), NOW + days * keys.DAY
+    first = made(home)
+    if days < parties.VALID_DAYS:
+        assert made(home, later - keys.DAY).keys == first.keys
+    before, _ = rules.read(first.record(1, NOW), first.pins())
+    second = made(home, later)
+    after, refused = rules.read(second.record(2, later), second.pins(), before)
+    assert not refused
+    assert after.keys.keys() == before.keys.keys()
+    for kid, key in after.keys.items():
+        assert (key.sequence, key.valid_until) == (before.keys[kid].sequence + 1, later + parties.VALID_DAYS * keys.DAY)
+        assert rules.judge_key(key, later) is None
+        assert rules.judge_key(key, NOW) is None  # what was signed in the first term stays good
+
+
+def test_a_compromised_key_and_one_that_nobody_signs_with_are_not_renewed(tmp_path: Path) -> None:
+    """The demo's expired key stays expired."""
+    home, issuer = Home(tmp_path), parties.Issuer(Home(tmp_path), NOW)
+    roots = issuer.roots(draft())
+    (holder, folder), *_ = parties.holders(home, draft())
+    certified = next(iter(issuer.certified(draft(), roots, ())))
+    revoked = keys.revoke(keys.entry_of(certified), roots[keys.root_name(holder)], since=NOW)
+    foreign = issuer.certify(holder, SigningKey.generate(), roots, since_days=60, days=-30)
+    assert keys.load(folder / "key.pem").public.hex() == keys.entry_of(revoked)["public_key"]
+    later = parties.Issuer(home, NOW + 2 * parties.VALID_DAYS * keys.DAY)
+    assert later.renewed(draft(), roots, [revoked, foreign]) == [revoked, foreign]
+
+
 def test_each_partys_settings_name_its_own_user_and_are_private(tmp_path: Path) -> None:
     """No party's file holds another's password, and only a member's edge knows its database."""
     home = Home(tmp_path)
@@ -139,6 +172,32 @@ def test_every_party_has_its_process_and_no_secret_stands_in_a_command_line(tmp_
     assert sorted(names[5:]) == [f"relay.{agency}" for agency in sorted(draft().agencies)]
     assert all("--config" in child.argv and "password" not in " ".join(child.argv) for child in children)
     assert len({child.log for child in children}) == len(children)
+
+
+def test_an_edge_apart_has_its_own_process_and_is_in_no_other(tmp_path: Path) -> None:
+    """Every member's edge is hosted exactly once; a name that is no member's hosts nothing."""
+    home, members = Home(tmp_path), draft().members
+    for apart in ({"MA"}, {"MA", "TR"}, set(members), {"XX"}, set()):
+        hosted = processes.edges(home, members, apart)
+        files = [word for child in hosted for word in child.argv if word.endswith(".toml")]
+        assert sorted(files) == sorted(str(settings_file(home.member(code))) for code in members)
+        for code in apart & set(members):
+            (own,) = [child for child in hosted if child.name == processes.edge_apart(code)]
+            assert own.argv.count("--config") == 1
+
+
+def test_what_is_printed_to_try_works_on_files_that_are_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A finished alert is published where it can be found; elsewhere nothing is said of it."""
+    home = Home(tmp_path)
+    for folder in (home.operator, home.agency("tr-customs")):
+        folder.mkdir(parents=True)
+    made = network(tmp_path, Children())
+    monkeypatch.chdir(STORY.parents[1])
+    assert any(f"publish {running.EXAMPLE} --send" in line for line in running.things_to_try(made))
+    monkeypatch.chdir(tmp_path)
+    said = list(running.things_to_try(made))
+    assert any("top" in line for line in said)
+    assert not any(str(running.EXAMPLE) in line for line in said)
 
 
 def test_settings_of_other_parties_do_not_reach_into_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
