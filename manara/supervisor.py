@@ -72,9 +72,10 @@ class _Running:
         child = self.child
         task = ["serve", str(os.getpid()), str(int(signal.SIGTERM)), str(int(signal.SIGKILL)), str(self._grace)]
         try:
-            child.log.parent.mkdir(parents=True, exist_ok=True)
+            child.log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             set_aside(child.log)
             with child.log.open("ab") as output:
+                os.fchmod(output.fileno(), 0o600)  # whatever a child says is for its owner alone
                 self.guard = subprocess.Popen(
                     # no site packages: the guard starts in milliseconds
                     [sys.executable, "-I", "-S", str(GUARD), *task, *child.argv],

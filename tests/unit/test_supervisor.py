@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -54,6 +55,24 @@ def test_a_killed_child_is_started_again_within_a_second(tmp_path: Path) -> None
         assert supervisor.restarts == {"a": 1, "b": 0}
 
 
+def test_logs_are_for_their_owner_alone(tmp_path: Path) -> None:
+    """Whatever the umask is, and a log that was open to others is closed to them."""
+    open_before = tmp_path / "logs" / "b.log"
+    children = [child(tmp_path / "new", "a", FOREVER), child(tmp_path, "b", FOREVER)]
+    open_before.parent.mkdir()
+    open_before.write_text("old\n")
+    open_before.chmod(0o644)
+    mask = os.umask(0)
+    try:
+        with Supervisor(children):
+            logs = [made.log for made in children]
+            until(lambda: all("up" in log.read_text() for log in logs), "not up")
+            assert [stat.S_IMODE(log.stat().st_mode) for log in logs] == [0o600, 0o600]
+            assert stat.S_IMODE((tmp_path / "new" / "logs").stat().st_mode) == 0o700
+    finally:
+        os.umask(mask)
+
+
 def test_stopping_ends_every_child_within_the_bound(tmp_path: Path) -> None:
     """Also one that does not listen to SIGTERM."""
     deaf = f"import signal; signal.signal(15, lambda *_: None)\n{FOREVER}"
@@ -64,6 +83,33 @@ def test_stopping_ends_every_child_within_the_bound(tmp_path: Path) -> None:
     supervisor.stop()
     assert time.monotonic() - began < 5
     assert not any(alive(pid) for pid in pids if pid)
+
+
+def test_a_paused_child_stays_ended_until_it_is_resumed(tmp_path: Path) -> None:
+    """The others run on; neither is a restart. To pause or resume twice changes nothing."""
+    with Supervisor([child(tmp_path, "a", FOREVER), child(tmp_path, "b", FOREVER)]) as supervisor:
+        first, other = supervisor.pid("a"), supervisor.pid("b")
+        assert first is not None
+        for _ in range(2):
+            supervisor.pause("a")
+            assert not alive(first)
+            supervisor.look()
+            assert supervisor.pid("a") is None
+        supervisor.resume("a")
+        again = supervisor.pid("a")
+        supervisor.resume("a")
+        assert again not in (None, first)
+        assert supervisor.pid("a") == again
+        assert supervisor.pid("b") == other
+        assert supervisor.restarts == {"a": 0, "b": 0}
+
+
+def test_a_paused_child_is_not_started_by_the_end(tmp_path: Path) -> None:
+    """Stopping with one that is paused, and resuming after the end, start nothing."""
+    with Supervisor([child(tmp_path, "a", FOREVER)]) as supervisor:
+        supervisor.pause("a")
+    supervisor.resume("a")
+    assert supervisor.pid("a") is None
 
 
 def test_a_child_that_dies_at_once_is_tried_again_at_growing_distances(tmp_path: Path) -> None:
