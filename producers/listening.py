@@ -91,10 +91,14 @@ class Listener:
         if kafka.is_noise(error):
             return False
         if error.code() == KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - the position is older than what the topic keeps
+            if item.topic() == self._beats:
+                self._topic_id = ""  # the next look takes it from its end again
+                return False
             self.log.warning(
                 "Status records were deleted before we read them", topic=self._topic, partition=item.partition()
             )
-            self._client.assign([TopicPartition(self._topic, item.partition() or 0, OFFSET_BEGINNING)])
+            status = TopicPartition(self._topic, item.partition() or 0, OFFSET_BEGINNING)
+            self._client.assign([status, *self._clock(timeout=10)])
             return False
         raise kafka.words(error, self._kafka, what=self._topic)
 
