@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -69,7 +70,9 @@ def main(folder: Path, times: int, seed: int) -> None:
             work(folder, seed * 1000 + turn, write)
             os._exit(1)
         os.close(write)
-        time.sleep(0.005 + chance.random() * 0.08)  # the moment is what is tried, not what is waited for
+        if turn % 4:  # at work; every fourth time wherever it is, perhaps still opening
+            select.select([read], [], [], 30)
+        time.sleep(chance.random() * 0.08)  # the moment is what is tried, not what is waited for
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         with os.fdopen(read, "rb") as said:
