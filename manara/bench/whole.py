@@ -44,12 +44,13 @@ def s6(bench: Bench) -> list[Row]:
     apart. With one reader an alert, and with three. Afterwards every database is counted and no effect is double."""
     rows: list[Row] = []
     for readers in (3,) if bench.quick else (1, 3):
-        windows = [_throughput(bench, readers) for _ in range(bench.rounds)]
+        runs = [_throughput(bench, readers) for _ in range(bench.rounds)]
+        windows, parts = [run for run, _ in runs], {"cpu_seconds_a_million_by_process": [part for _, part in runs]}
         text = f"whole way, {readers} deliver{'y' if readers == 1 else 'ies'} an alert"
         rate, cpu = (RATE, CPU) if readers == 1 else (None, None)
         rows += [
             over("S6", f"{text}: rate", windows, lambda w: w.rate, "alerts/s", least=rate),
-            over("S6", f"{text}: CPU", windows, lambda w: w.cpu_million, "CPU-s a million", most=cpu),
+            over("S6", f"{text}: CPU", windows, lambda w: w.cpu_million, "CPU-s a million", most=cpu, more=parts),
         ]
     return rows
 
@@ -106,21 +107,30 @@ def whole(bench: Bench, authors: Sequence[str], *, deaths: bool = False, **given
             yield Whole(scene, running, names, LogCount(scene.log("edge"), *DELIVERED), allowed)
 
 
-def _throughput(bench: Bench, readers: int) -> Window:
-    """One run; the counts are deliveries, so the window is turned into alerts."""
+def _throughput(bench: Bench, readers: int) -> tuple[Window, dict[str, float]]:
+    """One run: its window in alerts, and the CPU-seconds a million alerts of every process in it."""
     each = bench.count // len(AUTHORS)
     goal = each * len(AUTHORS) * readers
     with whole(bench, AUTHORS, mode="closed", count=each, readers=readers) as all_:
         bench.say(f"S6: the whole way, {readers} readers")
+        looks: list[tuple[int, dict[str, float]]] = []
 
         def done() -> int:
             stored = all_.stored()
             all_.allow(stored // readers // len(AUTHORS) + AHEAD)
+            if (stored >= goal * WARM_UP and not looks) or stored >= goal:
+                looks.append((stored, {n: family_seconds(all_.running.pid(n) or 0) for n in all_.names}))
             return stored
 
         found = window(bench.samples(all_.running, all_.names, done, goal, servers=True), goal)
         _count(all_.scene, goal)
-    return found._replace(alerts=found.alerts // readers)
+    return found._replace(alerts=found.alerts // readers), _parts(looks, readers)
+
+
+def _parts(looks: Sequence[tuple[int, Mapping[str, float]]], readers: int) -> dict[str, float]:
+    (first, before), (last, after) = looks[0], looks[-1]
+    alerts = max(1, (last - first) // readers)
+    return {name: round((after[name] - before[name]) / alerts * 1e6, 1) for name in after}
 
 
 def _count(scene: Scene, goal: int) -> None:
