@@ -105,9 +105,11 @@ class GroupSource:
         beginning = TopicPartition(topic, partition, OFFSET_BEGINNING)
         if offset < 0:
             return beginning
-        if committed_id(committed) not in ("", self._ids.get(topic)):
+        if committed_id(committed) != self._ids.get(topic):  # or none: nobody knows of which log it is
             structlog.get_logger().warning(
-                "A topic was made anew: read from the beginning", topic=topic, partition=partition
+                "The committed offset is not one of this very topic: read from the beginning",
+                topic=topic,
+                partition=partition,
             )
             return beginning
         low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_PATIENCE)

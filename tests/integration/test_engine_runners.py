@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 
 from streams.engine.errors import Exit
 from tests.support.engine_bench import Bench, stop, until
@@ -104,6 +105,17 @@ def test_a_topic_made_anew_is_read_from_its_beginning_by_its_id(bench: Bench, ro
     begin(bench, role)
     until(partial(arrived, bench, 210), "the new topic is read from its beginning")
     assert Counter(bench.values("feed")) == Counter([*texts(1, 70), *texts(101, 240)])
+
+
+def test_an_offset_without_a_topic_id_is_not_trusted(bench: Bench, role: str) -> None:
+    """Nobody knows of which log it is a number: the topic is read from its beginning."""
+    send(bench, texts(1, 70))
+    group = bench.name("group.bare")
+    bare = [TopicPartition(bench.name("blocks"), partition, 20) for partition in (0, 1)]
+    bench.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, bare)])[group].result(20)
+    bench.start(role, topic=bench.name("blocks"), target=bench.name("feed"), group=group)
+    until(partial(arrived, bench, 70), "all of it is read")
+    assert Counter(bench.values("feed")) == Counter(texts(1, 70))
 
 
 def test_the_runners_take_over_from_each_other(bench: Bench, role: str) -> None:
