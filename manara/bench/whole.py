@@ -17,7 +17,7 @@ import psycopg
 from manara.bench.context import Bench, LogCount
 from manara.bench.ends import DELIVERED, agency
 from manara.bench.errors import BenchError, VoidRunError
-from manara.bench.measure import Window, window
+from manara.bench.measure import WARM_UP, Window, family_seconds, window
 from manara.bench.results import Row, over, percentile
 from manara.bench.stand import Scene
 from manara.supervisor import Child, Supervisor
@@ -58,12 +58,13 @@ def s6(bench: Bench) -> list[Row]:
 def s7(bench: Bench) -> list[Row]:
     """Latency, open loop: one agency publishes at a fixed rate, each alert durable when it is accepted; the time runs
     from the moment at which the alert was due to PostgreSQL's own commit timestamp, so waiting before acceptance
-    counts. All processes as in S6, one reader an alert; one run a rate, of which
-    the first fifth is discarded. Every alert must have arrived."""
+    counts. All processes as in S6, one reader an alert; one run a rate, of which the first
+    fifth is discarded. Every alert must have arrived."""
     rows: list[Row] = []
     for rate, (half, most) in ((100, LATENCY[100]),) if bench.quick else LATENCY.items():
         seconds = QUICK_SECONDS if bench.quick else SECONDS
-        found = latencies(bench, rate, rate * seconds)
+        every = latencies(bench, rate, rate * seconds)
+        found = every[int(len(every) * WARM_UP) :]
         detail = {"alerts": len(found), "p90": percentile(found, 0.9), "p999": percentile(found, 0.999)}
         rows.append(
             Row("S7", f"accepted to database at {rate}/s: p50", percentile(found, 0.5), "ms", most=half, more=detail)
