@@ -60,6 +60,7 @@ def feed(hub: Hub, member: str, alert_id: str) -> list[Any]:
     return [item for item in read if (item.key or b"").endswith(alert_id.encode())]
 
 
+@pytest.mark.timeout(300)  # some twenty commands, each a process of its own
 def test_an_alert_is_published_updated_withdrawn_and_proven_deleted(hub: Hub) -> None:
     """What each dry run promises is what the members get, and the proof holds offline."""
     file = hub.folder / "alert.yaml"
