@@ -19,7 +19,7 @@ from consumers.host import settings_of as hosted
 from consumers.sinks.chosen import NAMES
 from consumers.sinks.ledger import Ledger
 from consumers.view import iso, line
-from manara.console import out, print_json, settings_of
+from manara.console import out, print_json, progress, settings_of
 from manara.errors import InputError
 from manara.process import run
 from manara.settings import Settings
@@ -45,6 +45,9 @@ def edge(
         list[Path] | None,
         typer.Option(help="Settings file of an edge; give it several times to host several.", show_default=False),
     ] = None,
+    resync: Annotated[
+        bool, typer.Option("--resync", help="Read all feeds again from their beginning; what is known is silent.")
+    ] = False,
 ) -> None:
     """Receive, verify and deliver into national systems.
 
@@ -59,8 +62,10 @@ def edge(
         return
     files = config or []
     first = Settings.load(files[0]) if files else settings_of(ctx)
-    host = Host(hosted(first, files[1:]))
-    raise typer.Exit(run(host.run, name="edge", settings=first, checks=host.checks))
+    host = Host(hosted(first, files[1:]), resync=resync)
+    with progress() as bar:
+        host.show(bar)
+        raise typer.Exit(run(host.run, name="edge", settings=first, checks=host.checks))
 
 
 def resend(

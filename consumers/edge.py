@@ -26,6 +26,7 @@ from consumers.errors import EdgeError
 from consumers.follower import Follower
 from consumers.heartbeat import Beat, newest
 from consumers.inbox import Inbox, Taken
+from consumers.judges import Judges
 from consumers.judging import CURABLE, Accepted, Message, Refused, judge
 from consumers.receipts import Maker
 from consumers.sender import Sender
@@ -36,7 +37,6 @@ from manara.settings import Settings, require
 from schemas.directory import Directory
 from schemas.topics import Names
 
-BATCH: Final = 500
 POLL_SECONDS: Final = 0.2
 SIGN_OF_LIFE: Final = 2_000_000
 """Microseconds between two notes in the inbox that this edge is at work."""
@@ -49,13 +49,19 @@ def now_us() -> int:
 
 
 class Edge:
-    """One member's edge. `run` works until `stop` is set; every failure comes out of it in words."""
+    """One member's edge. `run` works until `stop` is set; every failure comes out of it in words.
 
-    def __init__(self, settings: Settings, *, clock: Callable[[], int] = now_us) -> None:
+    With `resync` all feeds are read again from their beginning; what is known is silent. `advanced` is told after each
+    batch how many messages have been taken since the start and how many wait at the broker.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], int] = now_us, resync: bool = False) -> None:
         self.member = require(settings, "member")
         self.settings = settings
         self.clock = clock
         self.turned: Callable[[], None] = lambda: None
+        self.resync = resync
+        self.advanced: Callable[[int, int], None] = lambda _taken, _waiting: None
         self._stop = threading.Event()
         self._failure: BaseException | None = None
         self._log = structlog.get_logger().bind(member=self.member)
@@ -74,9 +80,11 @@ class Edge:
             stack.callback(source.close)
             drains = self._threads(stack, follower)
             follower.open(stop.is_set)
-            source.open(inbox.positions())
+            source.open({} if self.resync else inbox.positions())
             self._log.info("Edge is open", sinks=len(drains), number=inbox.tip().number)
-            reading = Reading(self, inbox, source, follower, [drain.wake for drain in drains])
+            judges = Judges(bulk=self.resync)
+            stack.callback(judges.close)
+            reading = Reading(self, inbox, source, follower, judges, [drain.wake for drain in drains])
             while not stop.is_set():
                 reading.turn()
                 self.turned()
@@ -148,9 +156,17 @@ class Reading:
     """The reading thread's state: from a poll to the commit in the inbox."""
 
     def __init__(
-        self, edge: Edge, inbox: Inbox, source: FeedSource, follower: Follower, wakes: Sequence[threading.Event]
+        self,
+        edge: Edge,
+        inbox: Inbox,
+        source: FeedSource,
+        follower: Follower,
+        judges: Judges,
+        wakes: Sequence[threading.Event],
     ) -> None:
         self.edge, self.inbox, self.source, self.follower, self.wakes = edge, inbox, source, follower, wakes
+        self.judges = judges
+        self._taken = 0
         self._beat = _kept_beat(inbox)
         self._noted = 0
         self._seq = -1
@@ -161,7 +177,7 @@ class Reading:
         """One round: what is there, judged and committed; then what is due by the clock."""
         if self.source.look_due():
             self._look()
-        pulled = self.source.pull(BATCH, POLL_SECONDS)
+        pulled = self.source.pull(self.judges.limit, POLL_SECONDS)
         directory = self.follower.poll()
         if directory.seq != self._seq:
             self._judge_again(directory, start=self._seq < 0)
@@ -182,13 +198,15 @@ class Reading:
     def _take(self, pulled: Pulled, directory: Directory) -> None:
         began = time.monotonic()
         now = self.edge.clock()
-        judged = [judge(sent, kind, directory, now) for kind, sent in pulled.feeds]
+        judged = self.judges.judge(pulled.feeds, directory, now)
         if any(isinstance(one, Refused) and one.reason in CURABLE for one in judged):
             directory = self.follower.poll()  # an alert may have overtaken the directory that knows its key
-            judged = [judge(sent, kind, directory, now) for kind, sent in pulled.feeds]
+            judged = self.judges.judge(pulled.feeds, directory, now)
         accepted = [one for one in judged if isinstance(one, Accepted)]
         refused = [one for one in judged if isinstance(one, Refused)]
         taken = self.inbox.take(accepted, refused, positions=pulled.positions(), now=now)
+        self._taken += len(judged)
+        self.edge.advanced(self._taken, self.source.waiting())
         self._count(pulled, taken)
         self._wake()
         self._log.info(

@@ -4,6 +4,7 @@ come."""
 from __future__ import annotations
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple
 
@@ -65,6 +66,7 @@ class Entry(Arrival):
 
     number: int
     chain: bytes
+    checksum: int = 0
 
     @property
     def cursor(self) -> Cursor:
@@ -78,7 +80,9 @@ class Entry(Arrival):
 
     @property
     def intact(self) -> bool:
-        """Whether the bytes are still those that were taken in: a disk may forget, and they are then of no use."""
+        """Whether all of it is still what was taken in: a disk may forget, and it is then of no use."""
+        if self.checksum and self.checksum != checksum(self):
+            return False
         if self.type == "NOTICE":
             return hashlib.sha256(self.value).hexdigest() == self.digest
         try:
@@ -91,6 +95,15 @@ class Entry(Arrival):
         """The decoded record of an intact entry; its bytes were verified before they came here."""
         schema_id, body = codec.unframe(self.value)
         return codec.decode(registry.by_id(schema_id), body)
+
+
+def checksum(arrival: Arrival) -> int:
+    """A check over all that an entry carries on: its facts, its bytes and its signature. Never 0."""
+    facts = (
+        *(arrival.type, arrival.agency, arrival.alert_id, arrival.version, arrival.kind, arrival.message),
+        *(arrival.status, arrival.precedence, arrival.expires_at, arrival.at, arrival.digest, arrival.kid),
+    )
+    return zlib.crc32(arrival.sig, zlib.crc32(arrival.value, zlib.crc32(repr(facts).encode()))) or 1
 
 
 def link(chain: bytes, digest: str) -> bytes:

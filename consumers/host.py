@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import structlog
+from rich.progress import Progress
 
 from consumers.edge import Edge
 from consumers.errors import EdgeError
@@ -22,6 +23,8 @@ from manara.settings import Settings
 
 FIRST_PAUSE: Final = 1.0
 LONGEST_PAUSE: Final = 30.0
+FAR_BEHIND: Final = 5_000
+"""Messages that wait: from here on a terminal shows how the edge catches up."""
 STEADY_SECONDS: Final = 60.0
 """An edge that ran as long as this had recovered: its next failure counts as the first."""
 
@@ -41,8 +44,13 @@ def settings_of(first: Settings, further: Sequence[Path]) -> list[Settings]:
 class Host:
     """The edges of one process."""
 
-    def __init__(self, settings: Sequence[Settings]) -> None:
-        self._hosted = [Hosted(one) for one in settings]
+    def __init__(self, settings: Sequence[Settings], *, resync: bool = False) -> None:
+        self._hosted = [Hosted(one, resync=resync) for one in settings]
+
+    def show(self, progress: Progress) -> None:
+        """Show on a terminal how an edge that is far behind catches up."""
+        for hosted in self._hosted:
+            hosted.show(progress)
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -71,11 +79,23 @@ class Host:
 class Hosted:
     """One edge under guard."""
 
-    def __init__(self, settings: Settings, *, chance: Callable[[], float] = random.random) -> None:
-        self.edge = Edge(settings)
+    def __init__(
+        self, settings: Settings, *, resync: bool = False, chance: Callable[[], float] = random.random
+    ) -> None:
+        self.edge = Edge(settings, resync=resync)
         self._health = Health()
         self._chance = chance
         self._problem = ""
+
+    def show(self, progress: Progress) -> None:
+        """A bar while more than `FAR_BEHIND` messages wait, until none does."""
+        task = progress.add_task(f"{self.edge.member} catches up", total=None, visible=False)
+
+        def advanced(taken: int, waiting: int) -> None:
+            shown = waiting > FAR_BEHIND or (waiting > 0 and progress.tasks[task].visible)
+            progress.update(task, completed=taken, total=taken + waiting, visible=shown)
+
+        self.edge.advanced = advanced
 
     def unready(self) -> str:
         """Why this edge does not work; "" when it does."""

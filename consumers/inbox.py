@@ -17,7 +17,7 @@ from typing import Any, Final, NamedTuple, Self
 import apsw
 
 from consumers import purging
-from consumers.entry import START, Arrival, Cursor, Entry, link
+from consumers.entry import START, Arrival, Cursor, Entry, checksum, link
 from consumers.inbox_schema import MIGRATIONS, SCHEMA, VERSION
 from consumers.judging import Accepted, Message, Refused
 from manara.stores import open_store, transaction
@@ -26,7 +26,7 @@ from schemas.recipient import Held, Incoming, replay
 
 FILE_NAME: Final = "inbox.db"
 
-_COLUMNS = ("number", "chain", *(field.name for field in dataclasses.fields(Arrival)))
+_COLUMNS = ("number", "chain", "checksum", *(field.name for field in dataclasses.fields(Arrival)))
 _SELECT = f"select {', '.join(_COLUMNS)} from inbox"  # noqa: S608 - column names of ours
 _SELECT_REFUSED = "select number, topic, topic_id, partition, offset, time, key, value, headers from refused"
 _INSERT = f"insert into inbox({', '.join(_COLUMNS)}) values ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - the same
@@ -209,7 +209,7 @@ class Inbox:
         ordered = arrival.message == "WITHDRAW"
         gone = ordered or (arrival.type == "ALERT" and purging.withdrawn(self.db, arrival.agency, arrival.alert_id))
         kept = dataclasses.replace(arrival, value=b"", sig=b"") if gone else arrival
-        self.db.execute(_INSERT, (*placed, *_values(kept)))
+        self.db.execute(_INSERT, (*placed, checksum(kept), *_values(kept)))
         if ordered:
             purging.withdraw(self.db, arrival, placed.number, now)
         elif gone:

@@ -19,6 +19,8 @@ create index withdrawals_open on withdrawals(number) where receipted_at is null;
 -- which sinks have purged
 create table purged_by(sink text not null, number integer not null, primary key (sink, number)) without rowid;
 create index refused_key on refused(key);
+-- over facts, value and sig of an entry, so that a bit that flips in any of them is found; 0 in entries of before
+alter table inbox add column checksum integer not null default 0;
 """
 
 _TABLES: Final = """

@@ -104,6 +104,14 @@ class FeedSource:
             self._sort(message, pulled)
         return pulled
 
+    def waiting(self) -> int:
+        """How many messages of the feeds wait at the broker, as far as the last answers tell; asks nobody."""
+        count = 0
+        for place in self._consumer.position([TopicPartition(*key) for key in self._assigned if key[0] in self.kinds]):
+            _low, high = self._consumer.get_watermark_offsets(place, cached=True)
+            count += max(0, high - max(place.offset, 0)) if high > 0 else 0
+        return count
+
     def close(self) -> None:
         """Leave the cluster."""
         self._consumer.close()

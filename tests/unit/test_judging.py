@@ -19,11 +19,12 @@ SEEN_BY_THE_GATE_ALONE = {
     "partition not the alert's", "hub header absent", "hub header not the signed one", "two hub headers",
     "version gap", "change of an unknown alert", "end of an unknown alert", "change of another agency's alert",
     "another agency's message copied", "unknown member in the list", "RED for everybody",
-    "same version with other content",
+    "end of another agency's alert", "published again after a withdrawal", "same version with other content",
 }  # fmt: skip
 """An edge sees neither inlets nor audiences, and not every version: for these the hub is believed.
 
-The last one is found by the inbox, which knows what came before.
+The last two are for the inbox, which knows what came before: it keeps no content after a withdrawal, and refuses other
+content under a known version.
 """
 
 

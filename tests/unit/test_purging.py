@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consumers import purging, retention
+from consumers import inbox_schema, purging, retention
+from consumers.entry import link
 from consumers.inbox import FILE_NAME, Inbox
 from consumers.judging import Accepted
+from manara.stores import open_store
 from schemas.recipient import Incoming, replay
 from tests.support.alerts import Author
 from tests.support.directories import DAY, NOW
@@ -151,3 +154,20 @@ def test_the_room_of_what_was_emptied_is_given_back(tmp_path: Path, monkeypatch:
         assert (tmp_path / FILE_NAME).stat().st_size < large / 2
         assert [(entry.number, entry.digest, entry.chain) for entry in inbox.after(0, 50)] == before
         assert not retention.compact(inbox.db)
+
+
+def test_an_inbox_of_the_first_release_is_brought_up_to_date(tmp_path: Path) -> None:
+    """Its entries stay whole and deliverable, and can be withdrawn."""
+    made = marked("old mark", "WITHDRAW")
+    old = open_store(tmp_path / FILE_NAME, inbox_schema._TABLES, version=1)
+    names = ", ".join(["number", "chain", *made[0].arrival.__dataclass_fields__])
+    values = (1, link(b"", made[0].arrival.digest), *astuple(made[0].arrival))
+    old.execute(f"insert into inbox({names}) values ({', '.join('?' * len(values))})", values)
+    old.close()
+    with Inbox.open(tmp_path) as inbox:
+        (entry,) = inbox.after(0, 9)
+        assert entry.intact
+        inbox.take(made[1:], now=NOW)
+        purging.scrub(inbox.db, NOW)
+        assert [entry.bare for entry in inbox.after(0, 9)] == [True, True]
+    assert in_files(tmp_path, "old mark") == []
