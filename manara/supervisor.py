@@ -67,6 +67,7 @@ class _Running:
         self._began = 0.0
         self._died = 0.0
         self._quick = 0
+        self.paused = False
 
     def start(self) -> None:
         child = self.child
@@ -92,6 +93,8 @@ class _Running:
 
     def look(self) -> bool:
         """Note a death, and start again once its pause is over; True when it was started again."""
+        if self.paused:
+            return False
         if self.guard is not None:
             code = self.guard.poll()
             if code is None:
@@ -160,6 +163,25 @@ class Supervisor:
                 end_guard(guard, max(deadline - time.monotonic(), 0.1))
             for running in self._running.values():
                 running.guard = running.pid = None
+
+    def pause(self, name: str) -> None:
+        """End one child, politely and by force after the grace, and leave it ended until `resume`."""
+        running = self._running[name]
+        with self._lock:
+            running.paused = True
+            guard, running.guard, running.pid = running.guard, None, None
+        if guard is not None:  # without the lock: the others are looked after meanwhile
+            with suppress(OSError):
+                guard.terminate()
+            end_guard(guard, self._grace + 5)
+
+    def resume(self, name: str) -> None:
+        """Start a child that was paused; not counted as a restart. Raises `ManaraError` where it cannot be started."""
+        running = self._running[name]
+        with self._lock:
+            if running.paused and not self._stop.is_set():
+                running.paused = False
+                running.start()
 
     @property
     def restarts(self) -> dict[str, int]:

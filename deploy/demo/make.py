@@ -13,6 +13,7 @@ all other persons (composed from CC0 name parts), all routes and all transfers, 
 data lack: legal basis, handling, audience, commodity, reference numbers. Each narrative says which.
 """
 
+# Over 400 lines because the story of the demo is told once, in one place, from the data to the last file.
 from __future__ import annotations
 
 import argparse

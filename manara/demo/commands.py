@@ -63,7 +63,10 @@ def demo(
     options = story.Options(_existing(story_folder), rate, patience)
     _writable(report)
     directory = options.story / "directory.yaml"
-    with _folder(home) as folder, running(folder, directory, screen.console, more=inject.expired_key) as network:
+    with (
+        _folder(home) as folder,
+        running(folder, directory, screen.console, more=inject.expired_key, apart={story.AWAY}) as network,
+    ):
         outcome = story.Story(network, options, screen).tell(began)
         _trace(outcome.example, screen)
         screen.summary(outcome.report, outcome.failures)

@@ -11,7 +11,12 @@ from typing import Final, NamedTuple
 
 import apsw
 
-ACCEPTED: Final = "SELECT alert_id, accepted_at FROM messages"
+ACCEPTED: Final = "SELECT alert_id, version, accepted_at FROM messages"
+REFS: Final = "SELECT alert_id, max(national_ref) FROM messages GROUP BY 1"
+PURGED: Final = """
+    SELECT DISTINCT r.member, m.alert_id FROM receipts r JOIN messages m ON m.digest = r.digest
+    WHERE r.stage = 'PURGED' AND m.message = 'WITHDRAW'
+"""
 WHOLE: Final = """
     SELECT m.national_ref, m.feeds, m.precedence = 'FLASH'
     FROM messages m JOIN receipts r ON r.digest = m.digest AND r.stage = 'STORED'
@@ -34,11 +39,29 @@ class Example(NamedTuple):
     flash: bool
 
 
-def accepted(folders: Iterable[Path]) -> dict[tuple[str, str], int]:
-    """(agency, alert id) to the time of acceptance in microseconds; taken by the agency just before its commit."""
+def accepted(folders: Iterable[Path]) -> dict[tuple[str, str, int], int]:
+    """(agency, alert id, version) to the time of acceptance in microseconds; taken by the agency just before its
+    commit."""
     return {
-        (folder.name, str(alert_id)): int(str(at)) for folder in folders for alert_id, at in _read(folder, ACCEPTED)
+        (folder.name, str(alert_id), int(str(version))): int(str(at))
+        for folder in folders
+        for alert_id, version, at in _read(folder, ACCEPTED)
     }
+
+
+def references(folders: Iterable[Path]) -> dict[tuple[str, str], str]:
+    """(agency, alert id) to the agency's own reference."""
+    return {(folder.name, str(alert_id)): str(ref) for folder in folders for alert_id, ref in _read(folder, REFS)}
+
+
+def purged(folder: Path, alert_id: str) -> set[str]:
+    """Members who have signed that they purged what this agency has withdrawn."""
+    return {str(member) for member, alert in _read(folder, PURGED) if alert == alert_id}
+
+
+def used(folder: Path) -> bool:
+    """Whether an agency has accepted anything."""
+    return bool(_read(folder, "SELECT 1 FROM messages LIMIT 1"))
 
 
 def connected(folder: Path) -> bool:

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final, NamedTuple
 
-from manara.demo.expectations import Delivery
+from manara.demo.expectations import PROOF, Delivery
+
+PLACES: Final = 2
+"""Where a member keeps what it was told: its database, its edge's files."""
+
+
+class Committed(NamedTuple):
+    """When a member's server committed a version of an alert, and when the hub had admitted it, in microseconds."""
+
+    member: str
+    agency: str
+    alert_id: str
+    version: int
+    at: int
+    admitted: int = 0
 
 
 @dataclass
@@ -15,11 +29,11 @@ class Found:
     """What lies in the national databases: who holds what, how often it was written, how long it took."""
 
     deliveries: Counter[Delivery] = field(default_factory=Counter)
-    """Rows of `alerts`, by member and national reference."""
+    """Rows of `alerts` and `notices`, by member and national reference."""
     effects: Counter[tuple[str, str, str, int]] = field(default_factory=Counter)
     """Rows of the append-only `effects`: (member, agency, alert id, version) to how often."""
-    committed: list[tuple[str, str, int]] = field(default_factory=list)
-    """(agency, alert id, time of the commit in microseconds), one a delivery."""
+    committed: list[Committed] = field(default_factory=list)
+    """One a delivery whose content is there."""
 
 
 @dataclass
@@ -37,6 +51,14 @@ class Report:
     missing: int = 0
     doubled: int = 0
     leaked: int = 0
+    caught_up: dict[str, int] = field(default_factory=dict)
+    """Rows that a member holds and that the hub had admitted while its edge was switched off."""
+    withdrawn: int = 0
+    purged: int = 0
+    """Members whose signed word that they have purged is in the author's hands, over all withdrawn alerts."""
+    content: dict[str, int] = field(default_factory=dict)
+    """Places (a member's database, its edge's files) that held withdrawn content, before and after."""
+    receipts_outstanding: int = 0
     latency_ms: dict[str, float] = field(default_factory=dict)
     kafka: dict[str, Any] = field(default_factory=dict)
     postgres: dict[str, Any] = field(default_factory=dict)
@@ -60,16 +82,18 @@ def compare(expected: Sequence[Delivery], found: Found) -> dict[str, int]:
     }
 
 
-def latencies(found: Found, accepted: Mapping[tuple[str, str], int]) -> list[float]:
+def latencies(
+    found: Found, accepted: Mapping[tuple[str, str, int], int], away: Collection[str] = frozenset()
+) -> list[float]:
     """Seconds from acceptance in the author's outbox to the commit in a member's database, one a delivery.
 
-    `accepted` is (agency, alert id) to microseconds. Alerts that went past an outbox have no such time and are left
-    out.
+    `accepted` is (agency, alert id, version) to microseconds. Alerts that went past an outbox have no such time and
+    are left out, as are members whose edge was switched off: what they waited for is not the network.
     """
     return [
-        (at - accepted[agency, alert_id]) / 1e6
-        for agency, alert_id, at in found.committed
-        if (agency, alert_id) in accepted
+        (row.at - accepted[row[1:4]]) / 1e6
+        for row in found.committed
+        if row.member not in away and row[1:4] in accepted
     ]
 
 
@@ -84,23 +108,38 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     }
 
 
-def failures(report: Report, expected_refusals: Mapping[str, int], expected_accepted: int) -> list[str]:
+def life(expected: Sequence[Delivery]) -> tuple[int, int]:
+    """How many alerts are withdrawn, and how many members must have purged one, by the expectations."""
+    purged = {row[:4] for row in expected if row.holds == PROOF}
+    return len({row[:3] for row in purged}), len(purged)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What must come out, apart from deliveries: refusals by reason, how much the agencies accept, what is purged."""
+
+    refusals: Mapping[str, int]
+    accepted: int
+    withdrawn: int = 0
+    purged: int = 0
+    away: Collection[str] = frozenset()
+
+
+def failures(report: Report, wanted: Wanted) -> list[str]:
     """A sentence for each expectation that did not hold; none when all is well."""
     wrong = [
         f"{count} deliveries {name}" for name in ("missing", "doubled", "leaked") if (count := getattr(report, name))
     ]
     expected = {
-        "accepted by the agencies": (report.accepted, expected_accepted),
-        "admitted by the hub": (report.admitted, expected_accepted + 1),
+        "accepted by the agencies": (report.accepted, wanted.accepted),
+        "admitted by the hub": (report.admitted, wanted.accepted + 1),
         "stored by the members": (report.stored, report.expected_deliveries),
     }
-    wrong += [
-        f"{found} alerts {what}, expected {wanted}" for what, (found, wanted) in expected.items() if found != wanted
-    ]
-    for reason in sorted({*report.refused, *expected_refusals}):
-        found, wanted = report.refused.get(reason, 0), expected_refusals.get(reason, 0)
-        if found != wanted:
-            wrong.append(f"{found} messages refused for {reason}, expected {wanted}")
+    wrong += [f"{found} alerts {what}, expected {right}" for what, (found, right) in expected.items() if found != right]
+    for reason in sorted({*report.refused, *wanted.refusals}):
+        found, right = report.refused.get(reason, 0), wanted.refusals.get(reason, 0)
+        if found != right:
+            wrong.append(f"{found} messages refused for {reason}, expected {right}")
     # everything that the broker took is one of these, or nobody knows what became of it
     told = report.admitted + report.again + sum(report.refused.values())
     if report.published != told:
@@ -109,4 +148,22 @@ def failures(report: Report, expected_refusals: Mapping[str, int], expected_acce
         wrong.append("the message sent again was not recognised")
     if report.refused_by_broker < 1:
         wrong.append("the broker let one agency write to another's topic")
-    return wrong
+    return [*wrong, *_life_failures(report, wanted)]
+
+
+def _life_failures(report: Report, wanted: Wanted) -> Iterator[str]:
+    """Of what comes after publication: a state away, a withdrawal, the receipts."""
+    for member in sorted(wanted.away):
+        if report.caught_up.get(member, 0) < 1:
+            yield f"{member} was switched off and had nothing to have caught_up with"
+    if report.withdrawn != wanted.withdrawn:
+        yield f"{report.withdrawn} alerts withdrawn, expected {wanted.withdrawn}"
+    if report.purged != wanted.purged:
+        yield f"{report.purged} members have proven that they purged, expected {wanted.purged}"
+    before, after = (report.content.get(when, 0) for when in ("before", "after"))
+    if before != PLACES * wanted.purged:
+        yield f"content to withdraw was in {before} places, expected {PLACES * wanted.purged}"
+    if after:
+        yield f"content that was withdrawn is still in {after} places"
+    if report.receipts_outstanding:
+        yield f"receipts_outstanding: {report.receipts_outstanding}, expected none"

@@ -127,6 +127,11 @@ class Screen:
         with Live(console=self.console, refresh_per_second=4, transient=False) as live:
             yield lambda progress: live.update(table(progress, rate.of(progress)))
 
+    def quote(self, text: str) -> None:
+        """What a command said, indented."""
+        for line in text.rstrip().splitlines():
+            self.console.print(f"    {line}", highlight=False, markup=False, soft_wrap=True, style="dim")
+
     def summary(self, report: Report, failures: Sequence[str]) -> None:
         """The figures, and whether all is well."""
         show = Table(box=None, show_header=False, pad_edge=False)

@@ -1,4 +1,6 @@
-"""The demo, told once: let the agencies of a running network import their files, misbehave, watch, and compare."""
+"""The demo, told once: let the agencies of a running network import their files and misbehave, watch, update and
+withdraw, and compare.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,14 @@ from typing import Final
 from confluent_kafka import KafkaException, TopicPartition
 
 from manara.demo import inject, outboxes
+from manara.demo.away import Away
 from manara.demo.databases import Counts, read_all
 from manara.demo.expectations import read_expected
 from manara.demo.imports import Imports, files
+from manara.demo.life import Life, outstanding
 from manara.demo.misbehaviour import AGENCY
 from manara.demo.outboxes import Example
-from manara.demo.report import Report, compare, failures, latencies, percentiles
+from manara.demo.report import Report, Wanted, compare, failures, latencies, life, percentiles
 from manara.demo.screen import Progress, Screen
 from manara.demo.verdicts import StatusReader
 from manara.deployment.home import settings_file
@@ -28,6 +32,8 @@ from manara.kafka import Problem, consumer, words
 from manara.settings import Settings
 from schemas.topics import Names
 
+AWAY: Final = "MA"
+"""The state whose edge is switched off while the agencies import."""
 LOOK_SECONDS: Final = 0.25
 ANSWER_SECONDS: Final = 10
 QUIET_SECONDS: Final = 1.0
@@ -80,11 +86,16 @@ class Story:
             injector = inject.Injector(network.home)
             injector.begin()
             self._await_first(counts)
+            away = Away(network, AWAY)
+            away.switch_off(counts.read)
             running = stack.enter_context(Imports(network.home, self._files, self._options.rate))
             injector.misbehave()
             with self._screen.live() as show:
-                self._watch(status, ends, counts, running, show)
-            return self._compare(status, ends, running, injector.result, began)
+                self._watch(status, ends, counts, running, away, show)
+            lived = Life(network, self._options.story, self._screen, counts, self._options.patience)
+            lived.tell()
+            owed = self._settle(status, ends, counts)
+            return self._compare(status, ends, running, injector.result, away, lived, owed, began)
 
     def _await_first(self, counts: Counts) -> None:
         """Wait until the first alert lies in every database that it is for, and every relay has reached the broker.
@@ -113,31 +124,51 @@ class Story:
         return [f"{words} {', '.join(names)}" for words, names in said.items() if names]
 
     def _watch(
-        self, status: StatusReader, ends: Ends, counts: Counts, running: Imports, show: Callable[[Progress], None]
+        self,
+        status: StatusReader,
+        ends: Ends,
+        counts: Counts,
+        running: Imports,
+        away: Away,
+        show: Callable[[Progress], None],
     ) -> None:
-        """Show the table until all has come and nothing more comes, or patience ends."""
-        expected = Counter(row.member for row in self._expected)
-        names = {code: member.name for code, member in self._network.draft.members.items()}
-        began = since = time.monotonic()
-        before: tuple[int, ...] = ()
+        """Show the table until all has come, or patience ends. Whoever was away comes back when half is admitted."""
+        began, half = time.monotonic(), sum(file.rows for file in self._files) / 2
         while (now := time.monotonic()) - began < self._options.patience:
             self._network.look()
             running.check()
-            progress = Progress(
-                expected=expected,
-                stored=counts.read(),
-                tally=status.poll(),
-                names=names,
-                published=ends.read(),
-                seconds=now - began,
-                restarts=self._network.supervisor.restarts,
-            )
+            progress = self._progress(status, ends, counts, now - began)
             show(progress)
-            if progress.figures != before:
-                before, since = progress.figures, now
-            if running.done and self._all_told(progress, running.accepted) and now - since > QUIET_SECONDS:
+            if away.off and (running.done or len(progress.tally.admitted) > half):
+                away.switch_on(counts.read())
+            elif running.done and self._all_told(progress, running.accepted):
                 return
             time.sleep(LOOK_SECONDS)
+
+    def _progress(self, status: StatusReader, ends: Ends, counts: Counts, seconds: float) -> Progress:
+        return Progress(
+            expected=Counter(row.member for row in self._expected),
+            stored=counts.read(),
+            tally=status.poll(),
+            names={code: member.name for code, member in self._network.draft.members.items()},
+            published=ends.read(),
+            seconds=seconds,
+            restarts=self._network.supervisor.restarts,
+        )
+
+    def _settle(self, status: StatusReader, ends: Ends, counts: Counts) -> int:
+        """Wait until nothing more comes and no receipt is outstanding, or patience ends; how many still are."""
+        self._screen.steps.say("Every agency asked what members still owe it")
+        deadline, asked = time.monotonic() + self._options.patience, list(self._agencies)
+        while True:
+            before, since = self._progress(status, ends, counts, 0).figures, time.monotonic()
+            owed = outstanding(asked)
+            asked = list(owed)  # to whom nobody owes anything any more, nobody will
+            time.sleep(max(0.0, since + QUIET_SECONDS - time.monotonic()))
+            quiet = self._progress(status, ends, counts, 0).figures == before
+            if (quiet and not owed) or time.monotonic() > deadline:
+                self._screen.steps.say("")
+                return sum(owed.values())
 
     def _all_told(self, progress: Progress, accepted: int) -> bool:
         """Whether databases, verdicts and receipts are complete, as far as counts can say it."""
@@ -151,27 +182,42 @@ class Story:
         )
 
     def _compare(
-        self, status: StatusReader, ends: Ends, running: Imports, injected: inject.Result, began: float
+        self,
+        status: StatusReader,
+        ends: Ends,
+        running: Imports,
+        injected: inject.Result,
+        away: Away,
+        lived: Life,
+        owed: int,
+        began: float,
     ) -> Outcome:
-        network = self._network
-        found, tally = read_all(network.databases), status.poll()
+        network, expected = self._network, [*self._expected, *lived.expected]
+        found = read_all(network.databases, outboxes.references(self._agencies))
+        tally = status.poll()
+        withdrawn, purged = life(expected)
+        rows = sum(file.rows for file in self._files)
         report = Report(
             published=ends.read(),
-            accepted=running.accepted,
+            accepted=running.accepted + lived.result.messages,
             admitted=len(tally.admitted),
             again=tally.again,
             refused=dict(sorted(tally.refused.items())),
             refused_by_broker=injected.refused_by_broker,
-            latency_ms=percentiles(latencies(found, outboxes.accepted(self._agencies))),
+            caught_up=away.caught_up(found.committed),
+            withdrawn=lived.result.withdrawn,
+            purged=lived.result.purged,
+            content=lived.result.content,
+            receipts_outstanding=owed,
+            latency_ms=percentiles(latencies(found, outboxes.accepted(self._agencies), away.members)),
             kafka={"version": network.servers.kafka.version, "brokers": 1},
             postgres={"version": network.servers.postgres.version},
             restarts={name: count for name, count in network.supervisor.restarts.items() if count},
-            **compare(self._expected, found),
+            **compare(expected, found),
         )
         report.seconds = round(time.monotonic() - began, 1)
-        return Outcome(
-            report, failures(report, self._refusals, sum(file.rows for file in self._files)), self._example()
-        )
+        wanted = Wanted(self._refusals, rows + lived.messages, withdrawn, purged, away.members)
+        return Outcome(report, failures(report, wanted), self._example())
 
     def _example(self) -> Example | None:
         """An alert worth a trace, as soon as its author's relay has brought back all that was said about one."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,10 +53,13 @@ class Network:
     _noted: dict[str, int | None] = field(default_factory=dict)
 
     @classmethod
-    def start(cls, folder: Path, directory: Path, step: Step, *, more: More = no_more) -> Self:
+    def start(
+        cls, folder: Path, directory: Path, step: Step, *, more: More = no_more, apart: Collection[str] = frozenset()
+    ) -> Self:
         """Start a network in `folder` for the members and agencies of a directory file.
 
-        `step` is told what is being done. Raises `ManaraError` in words; nothing is left running then.
+        `step` is told what is being done. The edges of members `apart` can be switched off.
+        Raises `ManaraError` in words; nothing is left running then.
         """
         home = Home(folder.absolute())
         for place in (home.root, home.logs, home.secrets):
@@ -72,7 +75,7 @@ class Network:
             step("Making topics, users and rights from the catalogue")
             _administer(home, servers, complete)
             step("Starting the hub, the members' edges and the agencies' relays")
-            children = processes.children(home, draft.members, draft.agencies)
+            children = processes.children(home, draft.members, draft.agencies, apart)
             supervisor = stack.enter_context(Supervisor(children))
             network = cls(home, complete, servers, databases, supervisor, stack)
             network.look()
@@ -93,6 +96,14 @@ class Network:
         for state in states:
             if state.restarts >= HOPELESS:
                 raise _hopeless(self.home, state, self.supervisor.log_tail(state.name))
+
+    def switch_off(self, member: str) -> None:
+        """End the edge of a member that is hosted apart, and leave it so."""
+        self.supervisor.pause(processes.edge_apart(member))
+
+    def switch_on(self, member: str) -> None:
+        """Start it again."""
+        self.supervisor.resume(processes.edge_apart(member))
 
     def stop(self) -> None:
         """Stop the processes, then the servers."""

@@ -8,7 +8,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,10 +20,19 @@ from manara.deployment.network import More, Network, no_more
 from manara.deployment.steps import Steps
 
 LOOK_SECONDS: Final = 0.5
+EXAMPLE: Final = Path("deploy/demo/example-route.yaml")
+"""A finished alert, in a clone of the repository."""
 
 
 @contextmanager
-def running(folder: Path, directory: Path, console: Console, *, more: More = no_more) -> Iterator[Network]:
+def running(
+    folder: Path,
+    directory: Path,
+    console: Console,
+    *,
+    more: More = no_more,
+    apart: Collection[str] = frozenset(),
+) -> Iterator[Network]:
     """A running network, every step of its start shown. SIGTERM ends it like Ctrl-C."""
 
     def end(*_: object) -> None:
@@ -32,7 +41,7 @@ def running(folder: Path, directory: Path, console: Console, *, more: More = no_
     before = signal.signal(signal.SIGTERM, end)
     steps = Steps(console)
     try:
-        with Network.start(folder, directory, steps.say, more=more) as network:
+        with Network.start(folder, directory, steps.say, more=more, apart=apart) as network:
             steps.say("")
             yield network
     finally:
@@ -63,10 +72,11 @@ def things_to_try(network: Network) -> Iterator[str]:
         (home.operator, "quarantine list"),
         (home.member("AZ"), "feed --since 1h"),
         (home.agency("tr-customs"), "status"),
+        (home.agency("tr-customs"), f"check {EXAMPLE}"),
+        (home.agency("tr-customs"), f"publish {EXAMPLE} --send --wait"),
         (home.agency("tr-customs"), "new route > route.yaml"),
-        (home.agency("tr-customs"), "check route.yaml"),
     ):
-        if party.is_dir():
+        if party.is_dir() and (str(EXAMPLE) not in words or EXAMPLE.is_file()):
             yield f'{manara} --config "$H/{settings_file(party).relative_to(home.root)}" {words}'
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import openpyxl
 import pytest
+import yaml
 
-from manara.demo.expectations import Delivery, read_expected
+from manara.demo.expectations import CONTENT, NOTICE, PROOF, Delivery, read_expected
 from manara.demo.imports import files
+from manara.demo.life import MARK
 from manara.demo.misbehaviour import AGENCY, GOOD_REF
 from manara.directory_file import load_yaml
 from manara.errors import InputError
@@ -89,6 +91,46 @@ def test_expected_deliveries_are_what_the_policy_decides_about_the_files(directo
     expected = Counter(read_expected(STORY / "expected.csv"))
     assert expected == wanted
     assert max(expected.values()) == 1
+
+
+def named(name: str, directory: Directory) -> tuple[Delivery, set[str]]:
+    """A file of an alert that has a life: what it leaves at a member (to be completed), and who reads it."""
+    told = yaml.safe_load((STORY / "life" / name).read_text("utf-8"))
+    audience, handling = told["audience"], told["handling"]
+    mode, members = ("ALL", []) if audience == "ALL" else next(iter(audience.items()))
+    facts = Facts(told["kind"], "AZ", handling["tlp"], tuple(handling["codes"]))
+    found = readers(facts, Audience(mode.upper(), tuple(members)), directory)
+    return Delivery("az-customs", told["national_ref"], told["kind"], ""), set(found.deliver)
+
+
+def test_what_is_left_of_alerts_with_a_life_is_what_policy_and_contract_say(directory: Directory) -> None:
+    """An update goes to its readers, a notice to those it leaves out; a withdrawal leaves proofs at all it reached."""
+    first, had = named("route.yaml", directory)
+    second, have = named("route-updated.yaml", directory)
+    gone, knew = named("withdrawn.yaml", directory)
+    wanted = [
+        *(first._replace(member=member) for member in had),
+        *(second._replace(member=member, version=2) for member in have),
+        *(second._replace(member=member, version=2, holds=NOTICE) for member in had - have),
+        *(gone._replace(member=member, version=version, holds=PROOF) for member in knew for version in (1, 2)),
+    ]
+    assert Counter(read_expected(STORY / "life" / "expected.csv")) == Counter(wanted)
+    assert have < had
+    assert first.national_ref == second.national_ref != gone.national_ref
+    assert len(knew) >= 3
+
+
+def test_whoever_is_withdrawn_from_can_be_told_by_a_mark_in_every_part_of_the_alert() -> None:
+    """In the narrative and in fields that databases keep in columns and tables of their own."""
+    told = yaml.safe_load((STORY / "life" / "withdrawn.yaml").read_text("utf-8"))
+    assert MARK in told["narrative"][0]["text"]
+    assert MARK in told["commodity"]
+    assert MARK in told["waypoints"][0]["name"]
+
+
+def test_an_imported_alert_is_expected_with_its_content() -> None:
+    """The columns that only alerts with a life have are not written out a thousand times."""
+    assert {row[4:] for row in read_expected(STORY / "expected.csv")} == {(1, CONTENT)}
 
 
 def test_the_story_has_the_shape_that_it_promises() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manara.demo.expectations import Delivery
-from manara.demo.report import Found, Report, compare, failures, latencies, percentiles
+from manara.demo.expectations import NOTICE, PROOF, Delivery
+from manara.demo.report import Committed, Found, Report, Wanted, compare, failures, latencies, life, percentiles
 
 ONE, OTHER = Delivery("az-police", "P-1", "person", "EG"), Delivery("az-police", "P-1", "person", "TR")
 LEAK = Delivery("az-police", "P-2", "person", "KZ")
@@ -25,7 +25,12 @@ GOOD = Report(
     refused_by_broker=1,
     expected_deliveries=40,
     stored=40,
+    caught_up={"MA": 7},
+    withdrawn=1,
+    purged=5,
+    content={"before": 10, "after": 0},
 )
+WANTED = Wanted(REFUSED, 10, 1, 5, {"MA"})
 
 
 def found(*deliveries: Delivery, effects: int = 1) -> Found:
@@ -57,6 +62,27 @@ def test_a_database_that_differs_is_counted(held: Found, figure: str, count: int
     assert sum(figures[name] for name in ("missing", "leaked", "doubled")) == count
 
 
+@pytest.mark.parametrize(
+    ("held", "missing", "leaked"),
+    [
+        (Delivery(*ONE[:4], 1, PROOF), 1, 1),  # purged, though nobody withdrew it
+        (Delivery(*ONE[:4], 2), 1, 1),  # another version
+        (Delivery(*ONE[:4], 1, NOTICE), 1, 1),
+    ],
+)
+def test_another_version_or_what_is_left_of_one_is_another_delivery(held: Delivery, missing: int, leaked: int) -> None:
+    """A proof does not stand for content, nor content for a proof."""
+    for expected, there in ((ONE, held), (held, ONE)):
+        figures = compare([expected], found(there))
+        assert (figures["missing"], figures["leaked"]) == (missing, leaked)
+
+
+def test_what_must_be_purged_is_counted_once_a_state_whatever_the_versions() -> None:
+    """Two versions of one alert at two states, and one alert that stays."""
+    rows = [Delivery("az-customs", "L", "route", member, version, PROOF) for member in "AB" for version in (1, 2)]
+    assert life([*rows, ONE, OTHER]) == (1, 2)
+
+
 def test_a_leak_does_not_hide_what_is_missing() -> None:
     """One delivery at the wrong member is both."""
     figures = compare([ONE, OTHER], found(ONE, LEAK))
@@ -65,7 +91,7 @@ def test_a_leak_does_not_hide_what_is_missing() -> None:
 
 def test_a_report_in_which_all_is_well_has_no_failures() -> None:
     """The base of the doctored ones."""
-    assert failures(GOOD, REFUSED, 10) == []
+    assert failures(GOOD, WANTED) == []
 
 
 DOCTORED: dict[str, Callable[[Report], Report]] = {
@@ -76,6 +102,12 @@ DOCTORED: dict[str, Callable[[Report], Report]] = {
     "accepted": lambda good: replace(good, accepted=9),
     "admitted": lambda good: replace(good, admitted=10, published=13),
     "again": lambda good: replace(good, again=0, published=13),
+    "caught_up": lambda good: replace(good, caught_up={"MA": 0}),
+    "withdrawn, expected": lambda good: replace(good, withdrawn=0),
+    "purged": lambda good: replace(good, purged=4),
+    "content to withdraw": lambda good: replace(good, content={"before": 9, "after": 0}),
+    "still in 1 places": lambda good: replace(good, content={"before": 10, "after": 1}),
+    "receipts_outstanding": lambda good: replace(good, receipts_outstanding=1),
     "broker": lambda good: replace(good, refused_by_broker=0),
     "verdicts": lambda good: replace(good, published=15),
     "BAD_SIGNATURE": lambda good: replace(good, refused={"TOO_LARGE": 1}, published=13),
@@ -87,20 +119,24 @@ DOCTORED: dict[str, Callable[[Report], Report]] = {
 @pytest.mark.parametrize("name", DOCTORED)
 def test_every_doctored_figure_is_said(name: str) -> None:
     """Exactly one sentence, and it names the figure."""
-    (sentence,) = failures(DOCTORED[name](GOOD), REFUSED, 10)
+    (sentence,) = failures(DOCTORED[name](GOOD), WANTED)
     assert name in sentence
 
 
 def test_a_reason_in_another_ones_place_is_said_twice() -> None:
     """The total is right, the reasons are not."""
     swapped = replace(GOOD, refused={"BAD_SIGNATURE": 1, "MALFORMED": 1})
-    assert len(failures(swapped, REFUSED, 10)) == 2
+    assert len(failures(swapped, WANTED)) == 2
 
 
 def test_latency_counts_from_acceptance_to_commit_where_acceptance_is_known() -> None:
     """In seconds, one a delivery; what went past an outbox has none."""
-    held = Found(committed=[("az-police", "a", 1_500_000), ("az-police", "a", 3_000_000), ("eg-customs", "b", 9)])
-    assert latencies(held, {("az-police", "a"): 1_000_000}) == [0.5, 2.0]
+    rows = [Committed(member, "az-police", "a", 1, at) for member, at in (("EG", 1_500_000), ("TR", 3_000_000))]
+    other = Committed("TR", "az-police", "a", 2, 5_000_000)
+    held = Found(committed=[*rows, other, Committed("EG", "eg-customs", "b", 1, 9)])
+    times = {("az-police", "a", 1): 1_000_000, ("az-police", "a", 2): 4_750_000}
+    assert latencies(held, times) == [0.5, 2.0, 0.25]
+    assert latencies(held, times, away={"TR"}) == [0.5]
 
 
 def test_percentiles_of_nothing_are_left_out() -> None:
