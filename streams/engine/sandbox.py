@@ -27,7 +27,7 @@ from streams.engine.unreadable import POISON, Unreadable
 
 MEMORY: Final = 256 * 1024 * 1024
 """Bytes of data that the sandbox may use. An honest batch inflates to a few megabytes."""
-SECONDS: Final = 20
+SECONDS: Final = 60
 """And as long it may take."""
 OUT_OF_MEMORY: Final = 70
 DEADLY: Final = frozenset({OUT_OF_MEMORY, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS})
