@@ -142,6 +142,9 @@ verify_seconds = _histogram("verify_seconds", "Time to verify the signatures of 
 block_messages = _histogram("block_messages", "Admitted messages in a block.", _MESSAGES)
 block_bytes = _counter("block_bytes_total", "Bytes of blocks written.")
 lanes_owned = _gauge("lanes_owned", "Lanes that this gate works.")
+lanes_waiting = _gauge(
+    "lanes_waiting", "Lanes that stand still: blocks are lost between snapshot and log. Above 0 is an alarm."
+)
 register_entries = _gauge("register_entries", "Alerts in this gate's register.")
 
 # route, receipts, clock

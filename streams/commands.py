@@ -48,14 +48,25 @@ hub = typer.Typer(
 
 
 @hub.command(epilog=CODES)
-def gate(ctx: typer.Context, slot: Slot = "1") -> None:
+def gate(
+    ctx: typer.Context,
+    slot: Slot = "1",
+    accept_hole: Annotated[
+        bool,
+        typer.Option(
+            "--accept-hole",
+            help="Work on although blocks between snapshot and log are lost: updates and withdrawals of the alerts in "
+            "them will be refused. Look at what is lost first (`manara doctor`); for one start.",
+        ),
+    ] = False,
+) -> None:
     """Verify, judge and decide: from the agencies' topics to blocks, verdicts and quarantine.
 
     Several may run, each with a slot of its own; they share the lanes out among themselves.
 
     Example:  manara --config hub/gate/manara.toml hub gate
     """
-    _process(ctx, "hub.gate", partial(wiring.gate, slot=slot))
+    _process(ctx, "hub.gate", partial(wiring.gate, slot=slot, accept_hole=accept_hole))
 
 
 @hub.command(epilog=CODES)

@@ -112,7 +112,7 @@ def slot_folder(settings: Settings, stage: str, slot: str) -> Path:
     return settings.folder / f"{stage}-{slot}"
 
 
-def gate(context: Context, slot: str) -> int:
+def gate(context: Context, slot: str, *, accept_hole: bool = False) -> int:
     """Verify, judge and decide: inlets in, blocks, verdicts and quarantine out. Always on the loop runner."""
     bound_memory(context.settings.memory_limit)
     with ExitStack() as stack:
@@ -132,7 +132,7 @@ def gate(context: Context, slot: str) -> int:
             return unreadable.quarantined(names, stretch, agency, now) + told
 
         topics = Topics(names.admitted, names.register)
-        source = LaneSource(bench.clients, topics, stage, bench.effects, bench.folder, inlets, tell)
+        source = LaneSource(bench.clients, topics, stage, bench.effects, bench.folder, inlets, tell, accept_hole)
         return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
 
 

@@ -35,6 +35,7 @@ def _checks(settings: Settings) -> list[tuple[str, Check]]:
     here: list[tuple[str, Check]] = [
         ("folder", partial(machine.folder, settings)),
         ("spools", partial(machine.spools, settings)),
+        ("lanes", partial(machine.lanes, settings)),
         ("key file", partial(machine.key_file, settings)),
         ("port", partial(machine.http_port, settings)),
         ("java", partial(machine.java, settings)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import platform
 import shutil
@@ -65,6 +66,21 @@ def spools(settings: Settings) -> Iterator[Finding]:
         yield _spool(path)
     if not any(path.exists() for path in found):
         yield skip("spools", "There is no outbox or inbox here yet.")
+
+
+def lanes(settings: Settings) -> Iterator[Finding]:
+    """Whether a gate here lets lanes stand still because blocks are lost between snapshot and log."""
+    found = sorted(settings.folder.glob("gate-*/lane*.hole"))
+    for note in found:
+        said = json.loads(note.read_text())
+        text = f"Lane {said['lane']} stands still: blocks {said['first']} to {said['last']} are in no log and snapshot."
+        fix = (
+            "Restore the gate's folder or register.v1 from a backup; else start once `manara hub gate --accept-hole`, "
+            "and have the authors of these days withdraw and send anew."
+        )
+        yield fail("lanes", text, fix)
+    if not found:
+        yield skip("lanes", "No lane of a gate stands still here.")
 
 
 def _spool(path: Path) -> Finding:

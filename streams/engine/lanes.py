@@ -26,7 +26,7 @@ from streams.engine.errors import Exit, Stop, where
 from streams.engine.inlets import Inlets
 from streams.engine.marker import Marker
 from streams.engine.owned import Owned
-from streams.engine.restore import Range, Restorer, block, read
+from streams.engine.restore import Hole, Range, Restorer, block, read
 from streams.engine.sandbox import prove
 from streams.engine.snapshot import DELIVERY_MS, SnapshotWriter
 from streams.engine.source import Share
@@ -60,7 +60,7 @@ class LaneSource:
 
     def __init__(
         self, clients: Clients, topics: Topics, stage: CommitStage, effects: Effects, folder: Path, inlets: Map,
-        unreadable: Callable[[Unreadable], list[Emit]],
+        unreadable: Callable[[Unreadable], list[Emit]], accept_hole: bool = False,
     ) -> None:  # fmt: skip
         self._topics = topics
         self._stage = stage
@@ -78,7 +78,10 @@ class LaneSource:
             return clients.reader(enable_partition_eof=True)
 
         self._tail_reader = tail_reader
-        self._restorer = Restorer(tail_reader, ids, topics.log, topics.register, folder, clients.limits.hot)
+        self._restorer = Restorer(
+            tail_reader, ids, topics.log, topics.register, folder, clients.limits.hot, accept_hole
+        )
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         marker = Marker(folder / "reading.json")
         self._inlets = Inlets(clients.reader, ids, self._pool, clients.limits, marker, partial(prove, clients.kafka))
         # its own producer: the snapshot never stands before a block, and gives up sooner than the group's session ends
@@ -89,6 +92,7 @@ class LaneSource:
         )
         self._lanes: dict[int, _Ready] = {}
         self._restoring: dict[int, tuple[Future[Lane | None], threading.Event]] = {}
+        self._holes: set[int] = set()  # lanes that stand still
         self._lane_of: Mapping[str, int] = {}
         self._mapped = float("-inf")
         self._joined = False
@@ -119,6 +123,7 @@ class LaneSource:
         if job is not None and cancelled is not None:
             cancelled.set()
             _close(job)
+        self._holes.discard(number)
         owned = self._lanes.pop(number, None)
         if owned is not None:
             owned.lane.close()
@@ -131,6 +136,9 @@ class LaneSource:
                 lane = job.result()
             except Stop:
                 raise
+            except Hole:
+                self._holes.add(number)
+                continue
             except Exception as error:
                 raise Stop(Exit.RESTORE, f"lane {number}: {type(error).__name__} in {where(error)}") from error
             if lane is not None:
@@ -186,8 +194,9 @@ class LaneSource:
             self._lanes[share.lane].keep(share.puts, share.places)
 
     def ready(self) -> bool:
-        """Whether the group has spoken and every lane it gave is restored."""
-        return self._joined and not self._restoring
+        """Whether the group has spoken and every lane it gave is restored, without a hole."""
+        metrics.lanes_waiting.set(len(self._holes))
+        return self._joined and not self._restoring and not self._holes
 
     def lag(self) -> int:
         """Records that wait in the inlets of the lanes that are ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,19 @@ class Range(NamedTuple):
     high: int
 
 
+class Hole(Exception):
+    """Blocks `first` to `last` are in no log and in no snapshot any more.
+
+    Whatever they admitted is unknown here: its updates and its withdrawal would be refused, as of an unknown alert. So
+    a lane with a hole stands still, and its messages wait, until the operator has looked and accepts it.
+    """
+
+    def __init__(self, first: int, last: int) -> None:
+        super().__init__(f"blocks {first} to {last} are lost")
+        self.first = first
+        self.last = last
+
+
 @dataclass(frozen=True)
 class Restorer:
     """Restores lanes of one worker."""
@@ -39,9 +53,13 @@ class Restorer:
     register: str  # the topic of the snapshot
     folder: Path
     hot: int
+    accept_hole: bool = False
 
     def restore(self, lane: int, stage: CommitStage, cancelled: threading.Event) -> Lane | None:
-        """The lane, folded up to the end that the log has now; None if cancelled. Raises `Stop` if it cannot be had."""
+        """The lane, folded up to the end that the log has now; None if cancelled.
+
+        Raises `Stop` if it cannot be had, `Hole` if what is left of it does not meet and nobody has accepted that.
+        """
         begun = time.monotonic()
         ids = self.ids([self.log])
         if self.log not in ids:
@@ -52,6 +70,9 @@ class Restorer:
             limits = self._range(consumer, self.log, lane)
             start = self._snapshot(consumer, lane, store, limits)
             blocks = self._fold(consumer, lane, store, stage, Range(max(start, limits.low), limits.high), cancelled)
+        except Hole:
+            store.close()
+            raise
         finally:
             consumer.close()
         if cancelled.is_set():
@@ -69,14 +90,26 @@ class Restorer:
             found = self._read_snapshot(consumer, lane, store.log)
             if found is not None and found.next > store.next:
                 store.load(found.entries, found.sources, found.next)
-        if 0 < store.next < limits.low or (store.next == 0 and limits.low > 0):
-            structlog.get_logger().error(
-                "The log of blocks begins after the snapshot ends: what lies between is not known",
-                lane=lane,
-                first=store.next,
-                last=limits.low - 1,
-            )
+        self._meet(lane, store.next, limits.low)
         return store.next
+
+    def _meet(self, lane: int, known: int, low: int) -> None:
+        """Raise where the log begins after all that is known, unless that is accepted. The doctor reads the note."""
+        note = self.folder / f"lane{lane}.hole"
+        if known >= low:
+            note.unlink(missing_ok=True)
+            return
+        structlog.get_logger().error(
+            "The log of blocks begins after the snapshot ends: what lies between is not known",
+            lane=lane,
+            first=known,
+            last=low - 1,
+            accepted=self.accept_hole,
+        )
+        if not self.accept_hole:
+            note.write_text(json.dumps({"lane": lane, "first": known, "last": low - 1}))
+            raise Hole(known, low - 1)
+        note.unlink(missing_ok=True)
 
     def _read_snapshot(self, consumer: Consumer, lane: int, log: str) -> Snapshot | None:
         limits = self._range(consumer, self.register, lane)

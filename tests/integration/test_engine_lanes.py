@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
-from collections import Counter
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
+from confluent_kafka import TopicPartition
 
-from streams.engine.errors import Exit
 from tests.support.engine import admitted
 from tests.support.engine_bench import Bench, stop, until
 from tests.support.kafka import Broker
@@ -48,88 +46,30 @@ def more(bench: Bench, than: int) -> bool:
     return len(said(bench)) > than
 
 
-def test_a_backlog_is_admitted_once_and_in_order(bench: Bench) -> None:
-    """Both lanes, live and bulk; a graceful stop leaves nothing to repeat for the next start."""
-    bench.send("inlet.a", versions("x", 1, 300))
-    bench.send("inlet.b", versions("y", 1, 100), partition=1)
-    worker = bench.start("lanes")
-    until(lambda: len(said(bench)) >= 400, "all are admitted")
-    assert stop(worker) == 0
-    bench.send("inlet.a", versions("x", 301, 310))
-    bench.start("lanes")
-    until(lambda: len(said(bench)) >= 410, "the rest is admitted")
-    found = said(bench)
-    assert [t for t in found if t.startswith("x")] == versions("x", 1, 310)
-    assert [t for t in found if t.startswith("y")] == versions("y", 1, 100)
-    assert bench.values("refusals") == []
-
-
-def test_nothing_is_lost_or_said_twice_by_kills_in_a_backlog(bench: Bench) -> None:
-    """Three times kill -9 at whatever moment, once with the store deleted: the register is a fold of blocks."""
-    for number in range(3):
-        worker = bench.start("lanes", limits={"batch": 30})
-        bench.send("inlet.a", versions("x", 1500 * number + 1, 1500 * number + 1500))
-        bench.send("inlet.b", versions("y", 1500 * number + 1, 1500 * number + 1500))
-        until(partial(more, bench, len(said(bench))), "some are admitted")
-        assert stop(worker, signal.SIGKILL) == -signal.SIGKILL
-        if number == 1:
-            shutil.rmtree(bench.folder / "slot1")
-    bench.start("lanes")
-    until(lambda: len(said(bench)) >= 9000, "all are admitted")
-    assert Counter(said(bench)) == Counter([*versions("x", 1, 4500), *versions("y", 1, 4500)])
-    assert bench.values("refusals") == []
-
-
-def test_a_machine_that_has_nothing_restores_from_snapshot_and_tail(bench: Bench) -> None:
-    """The snapshot is used, not only the log: what the log has forgotten is still known."""
-    bench.send("inlet.a", versions("x", 1, 50))
-    worker = bench.start("lanes")
-    until(lambda: b"@frontier" in [key for _, _, key, _ in bench.read("register")], "a sweep is finished")
-    until(lambda: b"x" in [key for _, _, key, _ in bench.read("register")], "x is in the snapshot")
-    bench.send("inlet.a", versions("x", 51, 60))
-    until(lambda: len(said(bench)) >= 60, "all are admitted")
+def test_a_lane_whose_log_begins_after_its_snapshot_stands_still_until_that_is_accepted(bench: Bench) -> None:
+    """Nothing of it is judged meanwhile, the other lane works on; also the next start does not forget the hole."""
+    bench.send("inlet.a", versions("x", 1, 40))
+    worker = bench.start("lanes", limits={"snapshot_pause": 3600.0, "batch": 10})
+    until(lambda: len(said(bench)) >= 40, "all are admitted")
     assert stop(worker) == 0
     shutil.rmtree(bench.folder / "slot1")
-    bench.send("inlet.a", [*versions("x", 55, 62)])
-    bench.start("lanes")
-    until(lambda: len(said(bench)) >= 62, "the new ones are admitted")
-    assert said(bench) == versions("x", 1, 62)
-    restored = [line for line in bench.logged("lanes") if line["event"] == "Lane restored" and line["lane"] == 0]
-    assert restored[-1]["start"] > 0
-
-
-def test_two_workers_share_the_lanes_and_one_takes_over(bench: Bench) -> None:
-    """A second worker takes a lane without a repeat; when it leaves, the first one goes on with both."""
-    bench.start("lanes", "1", limits=SHORT)
-    bench.send("inlet.a", versions("x", 1, 10))
-    until(lambda: len(said(bench)) >= 10, "the first worker works")
-    second = bench.start("lanes", "2", limits=SHORT)
-    until(lambda: any(line["event"] == "Lane restored" for line in bench.logged("lanes", "2")), "a lane moves")
-    bench.send("inlet.a", versions("x", 11, 20))
-    bench.send("inlet.b", versions("y", 1, 20))
-    until(lambda: len(said(bench)) >= 40, "both work")
-    assert stop(second) == 0
-    bench.send("inlet.a", versions("x", 21, 30))
-    bench.send("inlet.b", versions("y", 21, 30))
-    until(lambda: len(said(bench)) >= 60, "the first one has both lanes")
-    assert Counter(said(bench)) == Counter([*versions("x", 1, 30), *versions("y", 1, 30)])
-
-
-def test_a_worker_that_stood_still_ends_itself_and_nothing_is_said_twice(bench: Bench) -> None:
-    """SIGSTOP for longer than the session: another has its lanes, and the poll after the sleep would succeed."""
-    sleeper = bench.start("lanes", "1", limits={**SHORT, "batch": 20})
-    bench.send("inlet.a", versions("x", 1, 500))
-    until(partial(more, bench, 0), "some are admitted")
-    sleeper.send_signal(signal.SIGSTOP)
-    bench.send("inlet.a", versions("x", 501, 600))
-    bench.start("lanes", "2", limits=SHORT)
-    until(lambda: "x:600" in said(bench), "the other one goes on")
-    sleeper.send_signal(signal.SIGCONT)
-    assert sleeper.wait(20) in (Exit.ZOMBIE, Exit.LOST)
-    bench.send("inlet.a", versions("x", 601, 610))
-    until(lambda: "x:610" in said(bench), "the lane goes on")
-    assert list(dict.fromkeys(said(bench))) == versions("x", 1, 610)
-    assert bench.values("refusals") == []
+    end = max(offset for partition, offset, *_ in bench.read("log") if partition == 0) + 1
+    forgotten = bench.admin.delete_records([TopicPartition(bench.name("log"), 0, end)])
+    next(iter(forgotten.values())).result(20)
+    note = bench.folder / "slot1" / "lane0.hole"
+    for number in (1, 2):
+        worker = bench.start("lanes")
+        bench.send("inlet.a", [f"new{number}:1"])
+        bench.send("inlet.b", [f"y:{number}"])
+        until(partial(more, bench, number - 1), "the other lane works on")
+        until(note.exists, "the hole is noted")
+        assert stop(worker) == 0
+        first = json.loads(note.read_text())
+        assert (first["lane"], first["last"]) == (0, end - 1)
+    assert said(bench) == versions("y", 1, 2)
+    bench.start("lanes", accept_hole=True)
+    until(lambda: {"new1:1", "new2:1"} <= set(said(bench)), "what has waited is judged")
+    assert not note.exists()
 
 
 def test_an_agency_may_join_while_the_worker_runs(bench: Bench) -> None:
@@ -142,23 +82,6 @@ def test_an_agency_may_join_while_the_worker_runs(bench: Bench) -> None:
     bench.send("inlet.c", versions("z", 1, 5))
     until(lambda: len(said(bench)) >= 10, "the newcomer is admitted")
     assert not any(line["event"] == "Lanes given away" for line in bench.logged("lanes"))
-
-
-@pytest.mark.parametrize("running", [True, False], ids=["while it is read", "while the worker is away"])
-def test_a_topic_made_anew_is_read_from_its_beginning(bench: Bench, running: bool) -> None:
-    """An offset is worth nothing under another topic id: a reader that trusts it loses the beginning in silence."""
-    bench.send("inlet.a", versions("x", 1, 8))
-    worker = bench.start("lanes")
-    until(lambda: len(said(bench)) >= 8, "the old topic is read")
-    if not running:
-        assert stop(worker) == 0
-    bench.delete("inlet.a")
-    bench.topics(inlet_a=2)
-    bench.send("inlet.a", versions("x", 1, 20))
-    if not running:
-        bench.start("lanes")
-    until(lambda: len(said(bench)) >= 20, "the new topic is read")
-    assert said(bench) == versions("x", 1, 20)
 
 
 @pytest.mark.parametrize(("records", "size"), [(1, 12_000_000), (300, 50_000)], ids=["one record", "many records"])

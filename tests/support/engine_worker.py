@@ -65,7 +65,7 @@ def _lanes(given: Mapping[str, Any], clients: Clients, effects: Effects, folder:
         return [Emit(given["refusals"], b"unreadable", text.encode())]
 
     topics = Topics(given["log"], given["register"])
-    return stage, LaneSource(clients, topics, stage, effects, folder, read, tell)
+    return stage, LaneSource(clients, topics, stage, effects, folder, read, tell, given.get("accept_hole", False))
 
 
 def _nothing(stretch: Unreadable) -> list[Emit]:

@@ -68,6 +68,17 @@ def test_a_folder_that_cannot_be_written_or_is_full_fails(tmp_path: Path, monkey
     assert not (tmp_path / "new").exists()
 
 
+def test_a_lane_that_stands_still_is_named_with_what_is_lost(tmp_path: Path) -> None:
+    """As the gate has noted it; one line a lane."""
+    settings = Settings(folder=tmp_path)
+    assert states(machine.lanes(settings)) == [("lanes", State.SKIP)]
+    (tmp_path / "gate-1").mkdir()
+    (tmp_path / "gate-1" / "lane3.hole").write_text('{"lane": 3, "first": 17, "last": 41}')
+    [finding] = machine.lanes(settings)
+    assert (finding.state, "Lane 3" in finding.text, "17 to 41" in finding.text) == (State.FAIL, True, True)
+    assert "--accept-hole" in finding.fix
+
+
 def test_a_key_file_that_others_can_read_fails(tmp_path: Path) -> None:
     """With the command that mends it."""
     file = tmp_path / "key.pem"
