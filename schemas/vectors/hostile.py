@@ -42,7 +42,7 @@ def _headers(sealed: Sealed, **changes: bytes | None) -> list[tuple[str, bytes |
     return list({**dict(sealed.headers), **changes}.items())
 
 
-def _before_decoding() -> list[Case]:
+def _before_decoding() -> list[Case]:  # long because it is one table: a row a way to break the same message
     """Refused before anything of the stranger's is decoded."""
     good = _sealed()
     kafka_key, value, sig = good.key, good.value, dict(good.headers)[message.SIG]

@@ -17,8 +17,6 @@ from streams.engine.contract import Record
 
 INLINE = 16
 """Below this many records a batch is verified by the caller's thread."""
-LIMIT = 64 * 1024
-"""Largest value of an alert in bytes (contract section 3)."""
 
 Verified: TypeAlias = Authentic | Exception
 """A message whose signature holds, or why not: a Refusal, or whatever unexpected came up."""
@@ -48,9 +46,7 @@ def _part(records: Sequence[Record], directory: Directory) -> list[Verified]:
     found: list[Verified] = []
     for record in records:
         try:
-            found.append(
-                authenticate(record.key, record.value, record.headers, directory=directory, at=record.time, limit=LIMIT)
-            )
+            found.append(authenticate(record.key, record.value, record.headers, directory=directory, at=record.time))
         except Exception as error:  # noqa: BLE001 - the next record must not suffer; the stage says what it was
             found.append(error)
     return found

@@ -16,7 +16,7 @@ import typer
 from rich.markup import escape
 
 from manara import trace as traces
-from manara.console import out, print_json, print_table, progress, settings_of
+from manara.console import out, print_json, print_table, printable, progress, settings_of
 from manara.directory import DirectoryReader
 from manara.errors import InputError
 from schemas.models import Quarantined
@@ -111,7 +111,7 @@ def list_(
         print_json(rows)
         return
     columns = ("time", "agency", "reason", "place", "bytes", "detail")
-    print_table(columns, [[_plain(str(row[column])) for column in columns] for row in rows])
+    print_table(columns, [[printable(str(row[column])) for column in columns] for row in rows])
 
 
 @quarantine.command()
@@ -184,22 +184,17 @@ def _say(answer: explaining.Explanation) -> None:
 def _show(found: dict[str, Any], kept: Quarantined) -> None:
     screen = out()
     for name in ("place", "topic_id", "time", "agency", "reason", "detail", "remedy", "directory_seq", "key", "bytes"):
-        screen.print(f"{name:14} {_plain(str(found[name]))}", markup=False)
+        screen.print(f"{name:14} {printable(str(found[name]))}", markup=False)
     for error in found["errors"]:
-        screen.print(f"{'rule':14} {error['rule']} at {_plain(error['path'])}", markup=False)
+        screen.print(f"{'rule':14} {error['rule']} at {printable(error['path'])}", markup=False)
     for name, value in found["headers"]:
-        screen.print(f"{'header':14} {_plain(name)} = {value}", markup=False)
+        screen.print(f"{'header':14} {printable(name)} = {value}", markup=False)
     screen.print(f"value\n{quarantined.hex_lines(kept['value'])}", markup=False)
     if found["record"] is None:
-        screen.print(f"record         not decoded: {_plain(found['record_withheld'])}", markup=False)
+        screen.print(f"record         not decoded: {printable(found['record_withheld'])}", markup=False)
     else:
         screen.print("record, signed by its agency:", markup=False)
-        screen.print(_plain(json.dumps(found["record"], ensure_ascii=True, indent=2), keep="\n"), markup=False)
-
-
-def _plain(text: str, keep: str = "") -> str:
-    """Text of strangers for a terminal: whatever could steer it is written as an escape."""
-    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in text)
+        screen.print(json.dumps(found["record"], ensure_ascii=True, indent=2), markup=False)  # nothing but plain ASCII
 
 
 def _write(path: Path, value: bytes) -> None:

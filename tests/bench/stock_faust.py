@@ -12,6 +12,7 @@ import faust
 from tests.bench.job import COMMIT_SECONDS, PRODUCER, Given, Job
 
 
+# Over 40 lines because it is what users write: one function with the agent inside, as in the documentation of Faust.
 def build(given: Given) -> Any:
     """The application, with the settings that the others have, as far as Faust has them."""
     client = given.client

@@ -7,6 +7,7 @@ import io
 import pytest
 from rich.console import Console
 
+from manara.console import printable
 from manara.errors import InputError
 from streams.gate import blocks
 from streams.operate import commands, explaining, finding, quarantined, top
@@ -89,7 +90,7 @@ def test_another_directory_than_the_one_that_decided_is_named() -> None:
 
 def test_text_of_strangers_cannot_steer_a_terminal() -> None:
     """Escape sequences, bidi overrides and line breaks are written out."""
-    assert commands._plain("\x1b[2Jа\u202eb\r\n") == "\\x1b[2Jа\\u202eb\\r\\n"
+    assert printable("\x1b[2Jа\u202eb\r\n") == "\\x1b[2Jа\\u202eb\\r\\n"
 
 
 def test_a_span_of_time_is_a_number_and_a_unit() -> None:

@@ -1,5 +1,6 @@
 """The codec: strict on the way out, suspicious on the way in, one encoding for each record."""
 
+# Over 400 lines because every way to break one encoding stands beside the others: a gap is seen at once.
 from __future__ import annotations
 
 import copy
