@@ -12,12 +12,12 @@ PYTHON ?=
 # What is ours, for the tools that take folders.
 CODE := manara schemas producers streams consumers tests deploy
 
-.PHONY: help setup demo bench up down test check image clean
+.PHONY: help setup demo bench up down test test-long check image clean
 
 help: ## Say what there is (this text)
 	@echo "usage: make TARGET [ARGS='...']    ARGS is handed on to the command behind the target"
 	@echo
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  %-8s %s\n' "$$name" "$$text"; done
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)$$/\1\t\2/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name text; do printf '  %-9s %s\n' "$$name" "$$text"; done
 	@echo
 	@echo "examples: make demo ARGS='--report demo.json'    make test ARGS='tests/unit -q'    make setup PYTHON=python3.12"
 
@@ -38,6 +38,9 @@ down: setup ## Stop what `up` left running
 
 test: setup ## Unit, integration and end-to-end tests, on a real broker and a real database
 	@$(BIN)/python -m pytest $(ARGS)
+
+test-long: setup ## The same with every fault scenario at full length (hours); totals are printed at the end
+	@MANARA_LONG=1 $(BIN)/python -m pytest $(ARGS)
 
 check: setup ## What can be judged without running it: format, lint, types, imports, the lock
 	$(BIN)/ruff format --check $(CODE)

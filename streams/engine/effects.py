@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from confluent_kafka import KafkaException
+
 from streams.engine.contract import Emit
 from streams.engine.errors import Exit, Stop
 from streams.engine.limits import Limits
@@ -130,6 +132,8 @@ class Effects:
                     break
                 except BufferError:  # the client's own queue is full: let it empty
                     self.producer.poll(0.05)
+                except KafkaException as error:  # refused before it was queued: the client knows that it may not write
+                    raise Stop(Exit.DELIVERY, f"{topic}: {error.args[0].name()}") from error
 
     def _advance(self) -> None:
         for flight in self.flying:

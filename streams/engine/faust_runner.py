@@ -18,6 +18,7 @@ import faust
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
 from yarl import URL
 
+from manara import kafka as kernel
 from manara.settings import KafkaSettings
 from streams.engine.clients import Clients, committed_id, topic_ids
 from streams.engine.contract import Headers, Record, Stage
@@ -28,6 +29,7 @@ from streams.engine.loop import Batch, Watch
 
 _NO_STATE = MappingProxyType[bytes, bytes]({})
 _STOP_SECONDS = 15.0
+_ANSWER_SECONDS = 15.0  # of the broker, before anything is read
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class FaustRunner:
         starting = asyncio.create_task(app.start())  # it waits for the group, which may never answer: watched meanwhile
         try:
             await asyncio.gather(self._acknowledge(app), self._recheck(app))
+        except Stop as stop:  # at once: Faust's own end takes its time, and would go on sending meanwhile
+            die(stop.code, stop.why)
         finally:
             starting.cancel()
             await self._end(app)
@@ -203,15 +207,20 @@ def _connection(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def forget_foreign(clients: Clients, topic: str, topic_id: str) -> None:
-    """Rule 5: set offsets that were committed under another id of the topic back, before anybody reads by them."""
-    admin = clients.admin()
-    asked = admin.list_consumer_group_offsets([ConsumerGroupTopicPartitions(clients.group)])
+    """Rule 5: set offsets that were committed under another id of the topic, or none, back before they are read by."""
+    # by a consumer that never joins: librdkafka's list_consumer_group_offsets kills the process where the coordinator
+    # has still to load, as on a new cluster (librdkafka issue 5040)
+    reader = kernel.consumer(clients.kafka, clients.group, problem=clients.problem)
     try:
-        committed = asked[clients.group].result().topic_partitions or []
-    except KafkaException:  # no such group yet
-        return
-    stale = [p for p in committed if p.topic == topic and committed_id(p) not in ("", topic_id)]
+        parts = reader.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+        committed = reader.committed([TopicPartition(topic, part) for part in parts], timeout=_ANSWER_SECONDS)
+    except KafkaException as error:
+        raise Stop(Exit.CONSUME, f"offsets of {topic} cannot be read: {error.args[0].name()}") from error
+    finally:
+        reader.close()
+    stale = [p for p in committed if p.offset >= 0 and committed_id(p) != topic_id]
     if stale:
+        admin = clients.admin()
         beginning = [TopicPartition(p.topic, p.partition, 0, topic_id) for p in stale]
         reset = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(clients.group, beginning)])
         try:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -68,6 +70,19 @@ def test_a_failed_delivery_ends_the_worker() -> None:
     effects.submit([Emit("v", b"", b"1")], [Emit("log", b"", b"A", None, 0)], lambda _: None)
     with pytest.raises(Stop) as stopped:
         effects.pump()
+    assert stopped.value.code is Exit.DELIVERY
+
+
+def test_a_message_that_the_client_itself_refuses_ends_the_worker_as_a_failed_delivery() -> None:
+    """A client that knows that it may not write refuses before it queues: no defect of the stage."""
+
+    class Refusing(FakeProducer):
+        def produce(self, *_: Any, **__: Any) -> None:
+            raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    effects = Effects(Refusing(Log()), Limits())
+    with pytest.raises(Stop, match="v: TOPIC_AUTHORIZATION_FAILED") as stopped:
+        effects.submit([Emit("v", b"", b"1")], [], lambda _: None)
     assert stopped.value.code is Exit.DELIVERY
 
 
