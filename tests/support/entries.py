@@ -120,7 +120,9 @@ def lives(*messages: str, author: Author | None = None, kind: str = "person") ->
         if name == "NO_LONGER_ADDRESSED":
             made.append(accepted(notice(made[0].arrival.agency, first.alert_id, number, kind), kind))
             continue
-        changes: dict[str, Any] = {} if name in END_REASONS else {"record": {"description": mark(number)} if kind == "person" else {}}
+        changes: dict[str, Any] = (
+            {} if name in END_REASONS else {"record": {"description": mark(number)} if kind == "person" else {}}
+        )
         before = pen.follow(before, name, **changes)
         made.append(accepted(sent(before, topic=topic), kind))
     return made
