@@ -111,6 +111,22 @@ def test_a_copied_alert_id_from_another_agency_disturbs_nothing(hub: Hub) -> Non
     assert theirs.digest not in [v["digest"] for v in verdicts(hub, "az-police")]
 
 
+def test_a_message_that_inflates_to_two_megabytes_is_refused_and_kept_in_part(hub: Hub) -> None:
+    """Its record in the quarantine would be larger than a producer takes; the gate goes on to what stands behind it."""
+    inlet = hub.names.inlet("kz-border")
+    large = producer(hub.settings("kz-border").kafka, message_max_bytes=5_000_000, batch_size=5_000_000)
+    errors: list[KafkaError | None] = []
+    large.produce(inlet, bytes(2_000_000), b"large", 0, on_delivery=lambda error, _: errors.append(error))
+    assert (large.flush(20), errors) == (0, [None])
+    good = sent(Author.of("kz-border").write("route", now=now()))
+    hub.send([good])
+    assert verdict_on(hub, "kz-border", good.digest)["outcome"] == "ADMITTED"
+    kept = [quarantine.read(read.value or b"") for read in hub.read(hub.names.quarantine)]
+    (record,) = [each for each in kept if each["source"]["topic"] == inlet]
+    assert (record["reason"], record["key"]) == ("TOO_LARGE", b"large")
+    assert record["value"] == bytes(quarantine.MAX_KEPT // 2)
+
+
 def test_a_write_to_another_agency_s_inlet_is_refused_by_the_broker(hub: Hub) -> None:
     """Rights are literal: the gate never sees it."""
     errors: list[KafkaError | None] = []
