@@ -33,6 +33,7 @@ from consumers.sender import Sender
 from consumers.sinks.chosen import sinks_of
 from consumers.source import FeedSource, Pulled
 from manara import keys, metrics, stores
+from manara.errors import BrokerError
 from manara.settings import Settings, require
 from schemas.directory import Directory
 from schemas.topics import Names
@@ -79,7 +80,12 @@ class Edge:
             source = FeedSource(self.settings, self.member)
             stack.callback(source.close)
             drains = self._threads(stack, follower)
-            follower.open(stop.is_set)
+            try:
+                follower.open(stop.is_set)
+            except BrokerError:
+                if stop.is_set():  # asked to stop before the hub had answered: that is no failure
+                    return
+                raise
             source.open({} if self.resync else inbox.positions())
             self._log.info("Edge is open", sinks=len(drains), number=inbox.tip().number)
             judges = Judges(bulk=self.resync)
