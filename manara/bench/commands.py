@@ -6,7 +6,8 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -15,11 +16,11 @@ import typer
 from rich.progress import Progress
 
 from manara.bench.context import Bench
-from manara.bench.errors import CannotRunError
+from manara.bench.errors import BenchError, CannotRunError
 from manara.bench.figures import FIGURES
 from manara.bench.report import COLUMNS as TABLE
 from manara.bench.report import Circumstances, Report, method
-from manara.bench.results import Row
+from manara.bench.rivals import ROUTED
 from manara.bench.stand import Stand
 from manara.bench.svg import Bar, bars
 from manara.console import err, print_json, print_table, progress
@@ -29,6 +30,18 @@ from manara.errors import InputError
 ALERTS: Final = 200_000
 ROUNDS: Final = 3
 QUICK_ALERTS: Final = 2_000
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the command was asked for, and the load that was there when it began."""
+
+    names: list[str]
+    count: int
+    rounds: int
+    quick: bool
+    load: float
+    report: Path | None
 
 
 def register(app: typer.Typer) -> None:
@@ -57,16 +70,16 @@ def bench(
     if report is not None and not report.absolute().parent.is_dir():
         raise InputError(f"The folder of {report} does not exist.", "Make it, or name another file with --report.")
     count, times = (min(alerts, QUICK_ALERTS), 1) if quick else (alerts, rounds)
-    load = os.getloadavg()[0]
+    task = Task(names, count, times, quick, os.getloadavg()[0], report)
     with progress() as shown:
         if keep is None:
             with ScratchFolder() as folder:
-                made = measure(folder, names, count, times, quick=quick, load=load, shown=shown)
+                made = measure(folder, task, shown)
         else:
-            made = measure(_new(keep), names, count, times, quick=quick, load=load, shown=shown)
-    if report is not None:
-        write(made, report)
+            made = measure(_new(keep), task, shown)
     say(made, as_json=as_json)
+    if made.failed:
+        raise typer.Exit(1)
 
 
 def _new(folder: Path) -> Path:
@@ -84,50 +97,55 @@ def chosen(only: str) -> list[str]:
     return [name for name in FIGURES if not asked or name in asked]
 
 
-def measure(
-    folder: Path, names: list[str], count: int, rounds: int, *, quick: bool, load: float, shown: Progress
-) -> Report:
-    """Run these figures one after another; what this machine cannot run is left out with the reason."""
-    task = shown.add_task("Starting Apache Kafka and PostgreSQL", total=None)
+def measure(folder: Path, task: Task, shown: Progress) -> Report:
+    """Run the figures one after another; the report is written after each, so that what was measured stays."""
+    bar = shown.add_task("Starting Apache Kafka and PostgreSQL", total=None)
 
     def say(text: str) -> None:
-        shown.update(task, description=text, completed=0, total=None)
+        shown.update(bar, description=text, completed=0, total=None)
 
     def turn(done: int, goal: int) -> None:
-        shown.update(task, completed=done, total=goal)
+        shown.update(bar, completed=done, total=goal)
 
-    rows, left_out = list[Row](), dict[str, str]()
     with Stand.open(folder) as stand:
-        here = Bench.on(stand, count, rounds, quick=quick, say=say, turn=turn)
-        for name in names:
-            _run(name, FIGURES[name], here, rows, left_out)
+        here = Bench.on(stand, task.count, task.rounds, quick=task.quick, say=say, turn=turn)
         versions = {"Kafka": stand.kafka.version, "PostgreSQL": stand.postgres.version}
-    circumstances = Circumstances(
-        datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "manara " + shlex.join(sys.argv[1:]),
-        _machine(),
-        os.cpu_count() or 1,
-        os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
-        versions | {"Python": sys.version.split()[0]},
-        count,
-        rounds,
-        quick,
-        load,
+        methods = {name: method(FIGURES[name]) for name in task.names}
+        made = Report(circumstances(task, versions), [], {}, methods, {})
+        for name in task.names:
+            _run(name, here, made)
+            if task.report is not None:
+                write(made, task.report)
+    return made
+
+
+def circumstances(task: Task, versions: Mapping[str, str]) -> Circumstances:
+    """Where and how we measure."""
+    return Circumstances(
+        date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+        command="manara " + shlex.join(sys.argv[1:]),
+        machine=_machine(),
+        cores=os.cpu_count() or 1,
+        memory_gib=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30,
+        versions={**versions, "Python": sys.version.split()[0]},
+        alerts=task.count,
+        rounds=task.rounds,
+        quick=task.quick,
+        load=task.load,
     )
-    return Report(circumstances, rows, left_out, {name: method(FIGURES[name]) for name in names})
 
 
-def _run(
-    name: str, figure: Callable[[Bench], list[Row]], here: Bench, rows: list[Row], left_out: dict[str, str]
-) -> None:
+def _run(name: str, here: Bench, made: Report) -> None:
+    """One figure: its rows, or why there are none. What this machine lacks is no failure; a wrong output is."""
     began = time.monotonic()
     try:
-        rows += figure(here)
+        made.rows.extend(FIGURES[name](here))
     except CannotRunError as error:
-        left_out[name] = f"{error.message} {error.remedy}"
-        err().print(f"{name} is left out: {error.message} {error.remedy}", markup=False)
-        return
-    left_out.update({f"{name}, {what}": why for what, why in here.missing.items()})
+        made.left_out[name] = f"{error.message} {error.remedy}"
+    except BenchError as error:
+        made.failed[name] = error.message
+        err().print(f"{name} failed: {error.message} {error.remedy}", markup=False, style="bold red")
+    made.left_out.update({f"{name}, {what}": why for what, why in here.missing.items()})
     here.missing.clear()
     err().print(f"{name} [dim]{time.monotonic() - began:.0f} s[/dim]", highlight=False)
 
@@ -143,7 +161,7 @@ def write(report: Report, path: Path) -> None:
     """JSON under that name, Markdown and the plot beside it."""
     path.write_text(report.as_json(), encoding="utf-8")
     path.with_suffix(".md").write_text(report.markdown(), encoding="utf-8")
-    rivals = [row for row in report.rows if row.figure == "S4" and row.unit.endswith("a core")]
+    rivals = [row for row in report.rows if row.figure == "S4" and row.what.startswith(ROUTED)]
     if rivals:
         found = [Bar(row.what.partition(": ")[2], row.value, row.what.endswith("(ours)")) for row in rivals]
         title = "Verify, read the header, route to three feeds"
@@ -151,7 +169,9 @@ def write(report: Report, path: Path) -> None:
 
 
 def say(report: Report, *, as_json: bool) -> None:
-    """Print it."""
+    """Print it, and what could not be run."""
+    for what, why in report.left_out.items():
+        err().print(f"{what} is left out: {why}", markup=False)
     for warning in report.warnings():
         err().print(warning, style="bold yellow", markup=False)
     if as_json:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
@@ -40,12 +40,13 @@ class Circumstances:
 
 @dataclass(frozen=True)
 class Report:
-    """All rows, what could not be run and why, and the methods."""
+    """All rows, what could not be run and why, the methods, and which figures failed (a wrong output, a death)."""
 
     circumstances: Circumstances
-    rows: Sequence[Row]
-    left_out: Mapping[str, str]
+    rows: list[Row]
+    left_out: dict[str, str]
     methods: Mapping[str, str]
+    failed: dict[str, str]
 
     def as_json(self) -> str:
         """One document."""
@@ -54,7 +55,8 @@ class Report:
             "busy": self.circumstances.busy,
             "methods": dict(self.methods),
             "figures": [row.as_json() for row in self.rows],
-            "left_out": dict(self.left_out),
+            "left_out": self.left_out,
+            "failed": self.failed,
         }
         return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
@@ -78,7 +80,8 @@ class Report:
         lines += [f"* **{name}** {text}" for name, text in self.methods.items()]
         lines += ["", "| " + " | ".join(COLUMNS) + " |", "|" + "---|" * len(COLUMNS)]
         lines += ["| " + " | ".join(line) + " |" for line in self.table()]
-        lines += ["", *(f"* {name} was not run: {why}" for name, why in self.left_out.items())]
+        lines += ["", *(f"* **{name} failed**: {why}" for name, why in self.failed.items())]
+        lines += [*(f"* {name} was not run: {why}" for name, why in self.left_out.items())]
         return "\n".join(lines).rstrip() + "\n"
 
 

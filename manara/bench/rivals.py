@@ -36,6 +36,7 @@ LEAST: Final[Mapping[str, float]] = {
     "stock Faust, record by record": 7.0,
     "Quix Streams": 1.4,
 }
+ROUTED: Final = "verify and route to 3"
 JIT: Final = 0.5
 """Of a JVM's run the first half is discarded: its compilers are at work then."""
 SLOW: Final = 4
@@ -85,7 +86,7 @@ def s4(bench: Bench) -> list[Row]:
 
 def _rows(found: Mapping[tuple[str, str], Sequence[Window]]) -> Iterator[Row]:
     for (job, name), windows in found.items():
-        what = "verify and route to 3" if job == "route" else "pass through"
+        what = ROUTED if job == "route" else "pass through"
         yield over("S4", f"{what}: {name}", windows, lambda w: w.per_core, "alerts/s a core")
     ours = {name: w for (job, name), w in found.items() if job == "route" and name.endswith("(ours)")}
     if not ours:

@@ -11,13 +11,13 @@ import time
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from manara.bench import alerts, foreign, hub, java
+from manara.bench import alerts, commands, foreign, hub, java
 from manara.bench.commands import chosen
 from manara.bench.context import PROGRAMS, LogCount
 from manara.bench.errors import BenchError, CannotRunError, VoidRunError
@@ -171,7 +171,7 @@ def report(*, quick: bool = False, load: float = 0.0) -> Report:
     """A report with one row met, one missed and one left out."""
     here = Circumstances("2026-11-24 12:00 UTC", "manara bench", "CPU", 2, 24.0, {"Kafka": "4"}, 1000, 3, quick, load)
     rows = [Row("S2", "gate", 12_000, "alerts/s a core", least=10_000), Row("S3", "route", 1, "alerts/s", least=2)]
-    return Report(here, rows, {"S4, Kafka Streams": "no network"}, {"S2": "how"})
+    return Report(here, rows, {"S4, Kafka Streams": "no network"}, {"S2": "how"}, {"S5": "void"})
 
 
 def test_the_report_says_what_was_met_missed_and_left_out() -> None:
@@ -181,6 +181,7 @@ def test_the_report_says_what_was_met_missed_and_left_out() -> None:
     assert "| S3 | route | 1.00 | alerts/s |  | >= 2.00 | NO |" in text
     assert text.index("**S2** how") < text.index("| S2 |")
     assert "S4, Kafka Streams was not run: no network" in text
+    assert "**S5 failed**: void" in text
     assert "LOAD" not in text
 
 
@@ -387,3 +388,27 @@ def test_the_locks_name_digests_and_no_place() -> None:
     assert all(re.fullmatch("[0-9a-f]{64}", jar.sha256) for jar in jars)
     streams = next(jar for jar in jars if jar.artifact == "kafka-streams")
     assert streams.version == kafka_version()
+
+
+class Screenless:
+    """A bench that runs nothing."""
+
+    missing: ClassVar[dict[str, str]] = {}
+
+
+@pytest.mark.parametrize(("error", "where"), [(CannotRunError("a", "b"), "left_out"), (VoidRunError("a"), "failed")])
+def test_a_figure_that_cannot_run_is_left_out_and_a_wrong_one_has_failed(
+    error: BenchError, where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is the machine's fault and the others go on; the second ends the command with exit code 1."""
+
+    def figure(_bench: object) -> list[Row]:
+        raise error
+
+    monkeypatch.setattr(commands, "FIGURES", {"S2": figure})
+    made, bench = report(), cast("Any", Screenless())
+    made.failed.clear()
+    made.left_out.clear()
+    commands._run("S2", bench, made)
+    assert list(getattr(made, where)) == ["S2"]
+    assert len(made.left_out) + len(made.failed) == 1
