@@ -1,9 +1,8 @@
 """What became of our messages: verdicts, receipts and notices of the status topic, written into the outbox with the
 position read to.
 
-Everything here was signed, and the signer fits what is said: verdicts, notices and ROUTED by the hub, the other
-receipts by the edge
-of the member they speak for.
+Everything here was signed, and the signer fits what is said: verdicts and notices by the hub's gate, ROUTED by its
+route, the other receipts by the edge of the member they speak for.
 """
 
 from __future__ import annotations
@@ -20,6 +19,9 @@ from producers.expecting import Expectations
 from producers.outbox import Outbox
 from producers.validity import LOG_TIME
 from schemas.directory import Directory, Key
+
+
+_GATE, _ROUTE = "hub.gate", "hub.route"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,17 +92,18 @@ class Ledger:
         """UnfitError unless the signer may say this, about this agency."""
         if said.record.get("agency") != self._agency:
             raise UnfitError("it is about another agency")
-        by_hub = said.signer.holder.startswith("hub.")
-        if said.name in ("verdict", "notice") and not by_hub:
-            raise UnfitError("only the hub gives verdicts and notices")
-        if said.name == "receipt":
-            if said.record["issuer"] != said.signer.holder or (
-                not by_hub and said.record["member"] != said.signer.member
-            ):
+        holder = said.signer.holder
+        if said.name in ("verdict", "notice"):
+            if holder != _GATE:
+                raise UnfitError("only the hub's gate gives verdicts and notices")
+        elif said.name == "receipt":
+            if said.record["issuer"] != holder:
                 raise UnfitError("the receipt names another issuer than its signer")
-            if any((receipt["stage"] == "ROUTED") != by_hub for receipt in said.record["receipts"]):
-                raise UnfitError("ROUTED is the hub's to say, everything else the members' edges'")
-        if said.name not in ("verdict", "notice", "receipt"):
+            if holder not in (_ROUTE, f"edge.{said.record['member'].lower()}"):
+                raise UnfitError("only a member's edge gives its receipts")
+            if any((receipt["stage"] == "ROUTED") != (holder == _ROUTE) for receipt in said.record["receipts"]):
+                raise UnfitError("ROUTED is for the hub's route to say, everything else for the members' edges")
+        else:
             raise UnfitError("such a record does not belong on a status topic")
 
     def _write(self, said: Said) -> None:

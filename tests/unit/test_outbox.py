@@ -326,7 +326,16 @@ def signer(holder: str) -> Any:
         ("verdict", {"agency": AGENCY, "verdicts": []}, "edge.tr"),
         ("verdict", {"agency": AGENCY, "verdicts": []}, AGENCY),
         ("verdict", {"agency": "tr-fiu", "verdicts": []}, "hub.gate"),
+        ("verdict", {"agency": AGENCY, "verdicts": []}, "hub.clock"),
+        ("verdict", {"agency": AGENCY, "verdicts": []}, "hub.route"),
         ("notice", {"agency": AGENCY}, "edge.tr"),
+        ("notice", {"agency": AGENCY}, "hub.route"),
+        ("receipt", {"agency": AGENCY, "issuer": "tr-fiu", "member": "TR", "receipts": []}, "tr-fiu"),
+        (
+            "receipt",
+            {"agency": AGENCY, "issuer": "hub.gate", "member": "", "receipts": [receipt("", "ROUTED")]},
+            "hub.gate",
+        ),
         ("receipt", {"agency": AGENCY, "issuer": "edge.eg", "member": "EG", "receipts": []}, "edge.tr"),
         ("receipt", {"agency": AGENCY, "issuer": "edge.tr", "member": "EG", "receipts": []}, "edge.tr"),
         (
@@ -343,7 +352,7 @@ def signer(holder: str) -> Any:
     ],
 )
 def test_who_may_say_what_on_a_status_topic(outbox: Outbox, name: str, record: dict[str, Any], holder: str) -> None:
-    """The hub gives verdicts, notices and ROUTED; an edge speaks for its own member alone; about this agency alone."""
+    """The gate gives verdicts and notices, route ROUTED, a member's own edge its receipts; about this agency alone."""
     with pytest.raises(UnfitError):
         Ledger(outbox, AGENCY).judge(Said(name, record, signer(holder), Spot("s", "i", 0, 0)))
 
