@@ -20,7 +20,6 @@ from producers.outbox import Outbox
 from producers.validity import LOG_TIME
 from schemas.directory import Directory, Key
 
-
 _GATE, _ROUTE = "hub.gate", "hub.route"
 
 

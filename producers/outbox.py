@@ -2,10 +2,8 @@
 """The agency's outbox: where "accepted" becomes true. One SQLite file, many writers, one relay.
 
 Number, place in the chain, signature and insert are one transaction with `synchronous=FULL`: whoever is told "accepted"
-finds the
-message here after any crash, and no number or sequence is skipped or used twice. Every message is kept, sent or not, so
-that a
-cluster that is lost can be told everything again.
+finds the message here after any crash, and no number or sequence is skipped or used twice. Every message is kept, sent
+or not, so that a cluster that is lost can be told everything again.
 """
 
 from __future__ import annotations
@@ -34,6 +32,7 @@ from schemas.signature import SigningKey
 LIVE, BULK = 0, 1
 SAID = "outcome is not 'REFUSED' and (damaged = 0 or sends > 0 or outcome is not null)"
 """SQL: messages that count. One that was refused, or damaged before anybody had it, was not said."""
+_ENDS = "message in ('CANCEL', 'WITHDRAW', 'FULFIL')"
 SAME_CONTENT, SAME_REFERENCE = "same content", "same national reference"
 FILE = "outbox.db"
 
@@ -85,9 +84,7 @@ class Outbox:
 
     @classmethod
     def open(cls, folder: Path, agency: str) -> Self:
-        """The outbox in an agency's folder, made if it is not there. ProducerError if it is another agency's;
-        StoreError.
-        """
+        """The outbox in an agency's folder, made if it is not there. ProducerError if another agency's; StoreError."""
         outbox = cls(open_store(folder / FILE, SCHEMA, version=VERSION, migrations=MIGRATIONS, thorough=False))
         owner = outbox.fact("agency")
         if owner is None:
@@ -298,8 +295,9 @@ class Outbox:
     def settle(self, cluster_id: str, topic_id: str, now: int) -> int:
         """Remember which cluster and inlet we send to; how many messages must be sent again because it is another one.
 
-        Sent again is all that has not ended: neither refused nor expired. An end is sent again in any case: somebody
-        may hold what it takes back.
+        Sent again is every version of each alert whose latest one has not expired: a successor alone would be unknown
+        there. So is an alert that was ended, with its end, while its content is kept: somebody may hold what it takes
+        back. Not what was refused. What the new hub then does not take is told by `producers.anew`.
         """
         with transaction(self.db):
             known = self.fact("inlet")
@@ -309,9 +307,13 @@ class Outbox:
                 return 0
             self.db.execute(
                 'update messages set sent_at = null, topic_id = null, "offset" = null, outcome = null, again = null, '
-                "judged_at = null, routed_at = null, feeds = null "
-                "where sent_at is not null and erased_at is null and outcome is not 'REFUSED' "
-                "and (expires_at > ? or message in ('CANCEL', 'WITHDRAW', 'FULFIL'))",
+                "judged_at = null, routed_at = null, feeds = null, "
+                "admitted_once = max(admitted_once, outcome is 'ADMITTED') "
+                "where sent_at is not null and erased_at is null and outcome is not 'REFUSED' and alert_id in ("
+                # with max() alone beside them, SQLite takes the other columns from the row of the latest version
+                "select alert_id from (select alert_id, expires_at, max(version), "
+                f"count(*) filter (where {_ENDS}) as ends from messages where {SAID} group by alert_id) "
+                "where ends > 0 or expires_at > ?)",
                 (now,),
             )
             return self.db.changes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 SCHEMA: Final = """
 create table messages (
@@ -49,6 +49,7 @@ create table messages (
     routed       integer,                      -- signed record that `feeds` is from
     settled      integer not null default 0,   -- all members expected have stored it, or purged it after a withdrawal
     erased_at    integer,                      -- content gone: ended, and kept long enough
+    admitted_once integer not null default 0,  -- by a hub before this one, whose cluster or inlet was made anew
     unique (partition, sequence)
 ) strict;
 create index messages_unsent on messages (partition, number) where sent_at is null and damaged = 0;
@@ -102,6 +103,14 @@ create table signed (                          -- verdicts and receipts as they 
     digest text not null unique
 ) strict;
 
+create table unknown (                         -- status records under a key that no directory has shown us yet
+    topic text not null, topic_id text not null, partition integer not null, "offset" integer not null,
+    at    integer not null,                    -- log time
+    value blob not null,
+    sig   blob not null,
+    primary key (topic, topic_id, partition, "offset")
+) strict, without rowid;
+
 create table disbelieved (                     -- receipts that their signer could not rightly give, counted by why
     why text not null, member text not null, number integer not null,
     primary key (why, member)
@@ -140,6 +149,14 @@ create table key_entries (
     kid blob not null, sequence integer not null, holder text not null, member text not null,
     entry blob not null, certificate blob not null, root text not null,
     primary key (kid, sequence)
+) strict, without rowid;
+""",
+    3: """
+alter table messages add column admitted_once integer not null default 0;
+create table unknown (
+    topic text not null, topic_id text not null, partition integer not null, "offset" integer not null,
+    at integer not null, value blob not null, sig blob not null,
+    primary key (topic, topic_id, partition, "offset")
 ) strict, without rowid;
 """,
 }

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from manara.console import out, print_json, print_table
+from manara.console import out, print_json, print_table, printable
 from manara.settings import Settings
 from manara.trace import clock, show
-from producers import delivery, standing, validity
+from producers import anew, delivery, standing, validity
 from producers.commands.outstanding import report_outstanding, say_dues, say_warnings
 from producers.commands.saying import agency_settings, counted
 from producers.delivery import Board
@@ -75,6 +75,9 @@ def _one(settings: Settings, outbox: Outbox, alert: str, *, as_json: bool) -> No
     if as_json:
         print_json([_as_json(one, boards[one.alert_id], now) for one in found])
         return
+    for lost in anew.lost(outbox, now.at):
+        if lost.alert_id in boards:
+            out().print(printable(lost.sentence), style="bold red", markup=False)
     for one in found:
         _show(one, boards[one.alert_id], now, latest=_is_latest(one, found))
 
@@ -83,7 +86,7 @@ def _show(one: Standing, board: Board, now: LogTime, *, latest: bool) -> None:
     """One message: what has happened to it, and what has not."""
     screen = out()
     name = f"{one.kind} {one.alert_id} version {one.version} {one.message}  {one.national_ref}"
-    screen.print(name, style="bold", markup=False)
+    screen.print(printable(name), style="bold", markup=False)
     words = one.validity(now.at).words
     if words and latest:
         screen.print(f"  {words}{_BY_CLOCK[now.by_hub]}", style="yellow", markup=False)
@@ -96,14 +99,14 @@ def _show(one: Standing, board: Board, now: LogTime, *, latest: bool) -> None:
         *((member.stage.lower(), member.at, f"{member.member} {member.reason}".strip()) for member in one.members),
     ):
         if at:
-            screen.print(f"  {name:<10}{clock(at)}  {word}", markup=False)
+            screen.print(printable(f"  {name:<10}{clock(at)}  {word}"), markup=False)
     say_dues(board, one.number, now.at)
     if one.damaged:
         screen.print(f"  {DAMAGED}", style="red", markup=False)
     if one.outcome == "REFUSED":
-        screen.print(f"  what to do: {one.remedy}", style="red", markup=False)
+        screen.print(printable(f"  what to do: {one.remedy}"), style="red", markup=False)
         for path, rule in one.errors:
-            screen.print(f"    {path}: {rule}", markup=False)
+            screen.print(printable(f"    {path}: {rule}"), markup=False)
     elif not one.sent_at:
         screen.print("  waits in the outbox: `manara relay` carries it to the hub", markup=False)
 
@@ -137,6 +140,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
     totals = standing.totals(outbox)
     latest = list(standing.latest(outbox, _SHOWN))
     notices = standing.notices(outbox, 5)
+    lost = anew.lost(outbox, now.at)
     if as_json:
         said = [asdict(notice) for notice in notices]
         found = [{**asdict(one), "stage": one.stage, "validity": one.validity(now.at).words} for one in latest]
@@ -148,6 +152,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
                 "log_time": now.at,
                 "log_time_by_hub": now.by_hub,
                 "warnings": [asdict(one) for one in warned],
+                "publish_anew": [{**asdict(one), "sentence": one.sentence} for one in lost],
                 "receipts": {"outstanding": len(board.outstanding), "overdue": board.overdue, "disbelieved": doubted},
             }
         )
@@ -157,14 +162,15 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
     if not latest:
         screen.print("Nothing was published from here yet. `manara new person` writes a template to begin with.")
     for name, count in totals.items():
-        screen.print(
-            f"{count:>8}  {name.lower() if not name.startswith('REFUSED ') else '  ' + name[8:]}", markup=False
-        )
+        shown = name.lower() if not name.startswith("REFUSED ") else "  " + name[8:]
+        screen.print(printable(f"{count:>8}  {shown}"), markup=False)
     if strangers:
         text = (
             f"{counted(strangers, 'message')} in our name did not come from this outbox: somebody else has our rights."
         )
         screen.print(text, style="bold red", markup=False)
+    for each in lost:
+        screen.print(printable(each.sentence), style="bold red", markup=False)
     say_warnings(warned)
     if board.outstanding:
         text = f"{counted(len(board.outstanding), 'answer')} of members outstanding, {board.overdue} past their clocks"
@@ -173,7 +179,8 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
         told = ", ".join(f"{number} {why}" for why, number in doubted.items())
         screen.print(f"Receipts that were not taken: {told}", style="dim", markup=False)
     for notice in notices:
-        screen.print(f"{clock(notice.at)}  notice {notice.type}: {notice.text}", style="yellow", markup=False)
+        text = printable(f"{clock(notice.at)}  notice {notice.type}: {notice.text}")
+        screen.print(text, style="yellow", markup=False)
     rows = [
         (
             one.alert_id,
