@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import typer
 
-from manara.console import out, print_json, print_table
+from manara.console import out, print_json, print_table, printable
 from manara.settings import Settings
 from manara.trace import clock
 from producers import delivery, validity, versions
@@ -106,7 +106,7 @@ def say_warnings(warned: Sequence[Warned]) -> None:
     """Alerts that need their author soon."""
     screen = out()
     for one in warned[:_SHOWN]:
-        name = f"{one.kind} {one.alert_id} {one.national_ref}".strip()
+        name = printable(f"{one.kind} {one.alert_id} {one.national_ref}".strip())
         screen.print(f"{name}: {one.validity.words} (until {clock(one.expires_at)})", style="yellow", markup=False)
     if len(warned) > _SHOWN:
         screen.print(f"… and {len(warned) - _SHOWN} more that expire or need a review soon", style="yellow")

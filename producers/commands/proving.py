@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from manara import keys
-from manara.console import out, print_json, settings_of
+from manara.console import out, print_json, printable, settings_of
 from manara.errors import in_words
 from manara.settings import Settings
 from manara.trace import clock
@@ -162,15 +162,17 @@ def _say(report: Report, *, as_json: bool) -> None:
         return
     screen = out()
     title = f"{report.about} of {report.agency}'s alert {report.alert_id}, sealed by {report.maker}"
-    screen.print(f"{title} at {clock(report.made_at)}", style="bold", markup=False)
+    screen.print(printable(f"{title} at {clock(report.made_at)}"), style="bold", markup=False)
     for one in sorted(report.proven, key=lambda proven: (proven.at, proven.version)):
         detail = f" {one.detail}" if one.detail else ""
-        screen.print(f"  {clock(one.at)}  {one.signer}: {one.what} version {one.version}{detail}", markup=False)
+        text = f"  {clock(one.at)}  {one.signer}: {one.what} version {one.version}{detail}"
+        screen.print(printable(text), markup=False)
     for version, members in report.expected.items():
         who = ", ".join(members) or "nobody known"
-        screen.print(f"  version {version} is expected at {who} (the maker's word)", style="dim", markup=False)
+        text = printable(f"  version {version} is expected at {who} (the maker's word)")
+        screen.print(text, style="dim", markup=False)
     for decision in report.decisions:
-        screen.print(f"  decision: {decision}", style="dim", markup=False)
+        screen.print(printable(f"  decision: {decision}"), style="dim", markup=False)
     if report.withdrawn:
         screen.print(f"  deleted, signed: {', '.join(report.purged) or 'nobody yet'}", style="green", markup=False)
         if report.missing:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from manara.console import confirm, out, print_json, progress
+from manara.console import confirm, out, print_json, printable, progress
 from manara.errors import BrokerError
 from manara.settings import Settings
 from producers import checking, standing
@@ -194,9 +194,10 @@ def _show_found(found: Sequence[Standing]) -> None:
     screen = out()
     for one in found:
         if one.outcome == "REFUSED":
-            screen.print(f"refused  {one.alert_id}: {one.reason}. {one.remedy}", style="red", markup=False)
+            text = printable(f"refused  {one.alert_id}: {one.reason}. {one.remedy}")
+            screen.print(text, style="red", markup=False)
             for path, rule in one.errors:
-                screen.print(f"    {path}: {rule}", markup=False)
+                screen.print(printable(f"    {path}: {rule}"), markup=False)
         elif one.outcome:
             screen.print(f"admitted {one.alert_id}", style="green", markup=False)
         else:
