@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from manara import metrics
 from manara.stores import transaction
@@ -46,6 +46,16 @@ class Said:
     sig: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """A status record under a key that no directory has shown us yet, as it was read; `at` is log time."""
+
+    spot: Spot
+    at: int
+    value: bytes
+    sig: bytes
+
+
 class UnfitError(Exception):
     """A status record says what its signer may not say, or is about another agency."""
 
@@ -67,12 +77,30 @@ class Ledger:
         ).fetchone()
         return int(str(row[1])) if row is not None and row[0] == topic_id else None
 
-    def take(self, said: list[Said], spots: list[Spot], log_time: int = 0) -> None:
+    def take(
+        self,
+        said: list[Said],
+        spots: list[Spot],
+        log_time: int = 0,
+        *,
+        unknown: Sequence[Unknown] = (),
+        judged: Sequence[Unknown] = (),
+    ) -> None:
         """Write records and the positions of all that was read (also of what was not believed), in one transaction.
 
-        `log_time` is the latest that was seen on the way, 0 for none; the outbox's only moves forward.
+        `log_time` is the latest that was seen on the way, 0 for none; the outbox's only moves forward. `unknown` is
+        kept until a directory knows its key, `judged` is what was kept so and need not be any longer.
         """
         with transaction(self._db):
+            for kept in unknown:
+                place = (kept.spot.topic, kept.spot.topic_id, kept.spot.partition, kept.spot.offset)
+                row = (*place, kept.at, kept.value, kept.sig)
+                self._db.execute("insert or ignore into unknown values (?, ?, ?, ?, ?, ?, ?)", row)
+            for kept in judged:
+                self._db.execute(
+                    'delete from unknown where topic = ? and topic_id = ? and partition = ? and "offset" = ?',
+                    (kept.spot.topic, kept.spot.topic_id, kept.spot.partition, kept.spot.offset),
+                )
             for one in said:
                 self._write(one)
             for spot in spots:
@@ -86,6 +114,18 @@ class Ledger:
                     "insert into facts values (?1, ?2) on conflict (name) do update set value = max(value, ?2)",
                     (LOG_TIME, latest),
                 )
+
+    def unknown(self) -> list[Unknown]:
+        """What is kept until a directory knows its key, in the order of the log."""
+        rows = self._db.execute(
+            'select topic, topic_id, partition, "offset", at, value, sig from unknown order by at, "offset"'
+        ).fetchall()
+        return [
+            Unknown(Spot(topic, topic_id, partition, offset), at, value, sig)
+            for topic, topic_id, partition, offset, at, value, sig in cast(
+                "list[tuple[str, str, int, int, int, bytes, bytes]]", rows
+            )
+        ]
 
     def judge(self, said: Said) -> None:
         """UnfitError unless the signer may say this, about this agency."""

@@ -1,10 +1,10 @@
 """Reads the agency's status topic into the outbox: by `assign`, from the position that the outbox holds, every
-signature checked.
+signature checked. What was signed with a key that the directory does not know yet, as after a change of the hub's keys,
+is kept in the outbox and judged again by each new directory.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import cast
 
@@ -13,15 +13,13 @@ from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, 
 
 from manara import kafka
 from manara.settings import KafkaSettings
-from producers.ledger import Ledger, Said, Spot, UnfitError
+from producers.ledger import Ledger, Said, Spot, UnfitError, Unknown
 from schemas import message
 from schemas.directory import Directory
 from schemas.reasons import Reason, Refusal
 
 MOST = 500
 _BEAT, _CLOCK = "heartbeat", "hub.clock"
-PATIENCE = 15.0
-"""Seconds to wait for a directory that knows the key of a record before the record is stepped past."""
 
 
 class Listener:
@@ -44,7 +42,7 @@ class Listener:
         self._topic_id = ""
         self._directory = directory
         self._held: list[Message] = []
-        self._held_since = 0.0
+        self._judged_by = -1
         self.taken = 0
         self.log = structlog.get_logger()
 
@@ -80,9 +78,10 @@ class Listener:
         self._problem.raise_if_fatal()
         self._held += [item for item in fresh if self._usable(item)]
         directory = self._directory()
-        if directory is None or not self._held:
+        if directory is None:
             return False
-        return self._take(directory)
+        learned = self._judge_again(directory)
+        return self._take(directory) or learned if self._held else learned
 
     def _usable(self, item: Message) -> bool:
         error = item.error()
@@ -105,58 +104,76 @@ class Listener:
     def _take(self, directory: Directory) -> bool:
         said: list[Said] = []
         spots: list[Spot] = []
+        unknown: list[Unknown] = []
         log_time = 0
-        for number, item in enumerate(self._held):
+        for item in self._held:
+            headers = cast("message.Headers", item.headers() or [])
+            read = self._read(item, headers)
             try:
-                one = self._open(item, directory)
+                one = self._open(read, headers, directory)
             except Refusal as refusal:
-                if refusal.reason == Reason.UNKNOWN_KEY and self._hold():
-                    self._held = self._held[number:]
-                    break
-                self._disbelieve(item, refusal.reason)
+                self._disbelieve(read.spot, refusal.reason)
+                if refusal.reason == Reason.UNKNOWN_KEY and item.topic() == self._topic:
+                    unknown.append(read)
             except UnfitError as error:
-                self._disbelieve(item, str(error))
+                self._disbelieve(read.spot, str(error))
             else:
-                self._held_since = 0.0
                 log_time = max(log_time, one.at)
                 if one.name != _BEAT:
                     said.append(one)
             if item.topic() == self._topic:
-                spots.append(self._spot(item))
-        else:
-            self._held = []
+                spots.append(read.spot)
+        self._held = []
         if spots or log_time:
-            self._ledger.take(said, spots, log_time)
+            self._ledger.take(said, spots, log_time, unknown=unknown)
             self.taken += len(said)
         return bool(spots)
 
-    def _hold(self) -> bool:
-        """Whether to wait still for a directory that knows the key."""
-        self._held_since = self._held_since or time.monotonic()
-        return time.monotonic() - self._held_since < PATIENCE
+    def _judge_again(self, directory: Directory) -> bool:
+        """What is kept for its unknown key, by a directory that is newer than the last look; whether any was judged."""
+        if directory.seq == self._judged_by:
+            return False
+        said: list[Said] = []
+        judged: list[Unknown] = []
+        for kept in self._ledger.unknown():
+            try:
+                said.append(self._open(kept, [(message.SIG, kept.sig)], directory))
+            except Refusal as refusal:
+                if refusal.reason == Reason.UNKNOWN_KEY:
+                    continue
+                self._disbelieve(kept.spot, refusal.reason)
+            except UnfitError as error:
+                self._disbelieve(kept.spot, str(error))
+            judged.append(kept)
+        if judged:
+            self._ledger.take(said, [], judged=judged)
+            self.taken += len(said)
+        self._judged_by = directory.seq
+        return bool(judged)
 
-    def _open(self, item: Message, directory: Directory) -> Said:
-        at = item.timestamp()[1] * 1000
-        headers = cast("message.Headers", item.headers() or [])
-        schema, record, signer = message.open_record(item.value(), headers, directory=directory, at=at)
+    def _read(self, item: Message, headers: message.Headers) -> Unknown:
+        """A record as it came, its signature not looked at yet."""
         sig = next((value for name, value in headers if name == message.SIG), None) or b""
-        said = Said(schema.name, record, signer, self._spot(item), at, item.value() or b"", sig)
-        if item.topic() == self._beats:
+        spot = Spot(item.topic() or "", self._topic_id, item.partition() or 0, item.offset() or 0)
+        return Unknown(spot, item.timestamp()[1] * 1000, item.value() or b"", sig)
+
+    def _open(self, read: Unknown, headers: message.Headers, directory: Directory) -> Said:
+        schema, record, signer = message.open_record(read.value, headers, directory=directory, at=read.at)
+        said = Said(schema.name, record, signer, read.spot, read.at, read.value, read.sig)
+        if read.spot.topic == self._beats:
             if said.name != _BEAT or signer.holder != _CLOCK:
                 raise UnfitError("only the hub's clock gives heartbeats")
             return said
         self._ledger.judge(said)
         return said
 
-    def _spot(self, item: Message) -> Spot:
-        return Spot(self._topic, self._topic_id, item.partition() or 0, item.offset() or 0)
-
-    def _disbelieve(self, item: Message, why: str) -> None:
+    def _disbelieve(self, spot: Spot, why: str) -> None:
+        """Say so in the log; one under an unknown key is kept nevertheless."""
         self.log.warning(
             "A status record is not believed",
-            topic=item.topic(),
-            partition=item.partition(),
-            offset=item.offset(),
+            topic=spot.topic,
+            partition=spot.partition,
+            offset=spot.offset,
             reason=why,
         )
 
