@@ -5,9 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from manara.bench.measure import Window
+
+LEAST_CPU: Final = 0.25
+"""CPU-seconds a window must have before it is held against a target: the kernel counts in hundredths."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def over(
 ) -> Row:
     """The row of several runs of one variant: the median of what `pick` takes from each."""
     values = [pick(window) for window in windows]
+    least, most = (least, most) if tells(windows) else (None, None)
     detail = {
         "wall_rate": round(statistics.median(w.rate for w in windows), 1),
         "cpu_seconds_a_million": round(statistics.median(w.cpu_million for w in windows), 2),
@@ -90,11 +94,17 @@ def ratio(
     pick: Callable[[Window], float] = lambda window: window.per_core,
 ) -> Row:
     """How many times the one variant is the other, by the medians; its range by pairs of the same round."""
+    least, most = (least, most) if tells([*above, *below]) else (None, None)
     pairs = [pick(a) / pick(b) for a, b in zip(above, below, strict=False) if pick(b)]
     bottom = statistics.median(map(pick, below))
     value = statistics.median(map(pick, above)) / bottom if bottom else 0.0
     low, high = (min(pairs), max(pairs)) if pairs else (0.0, 0.0)
     return Row(figure, what, value, "times", least, most, len(pairs), low, high)
+
+
+def tells(windows: Sequence[Window]) -> bool:
+    """Whether these runs were long enough to be held against a target."""
+    return all(window.cpu >= LEAST_CPU for window in windows)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

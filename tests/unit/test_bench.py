@@ -142,6 +142,14 @@ def test_the_median_of_runs_stands_in_the_table_with_its_range() -> None:
     assert [run["cpu"] for run in row.more["each"]] == [1.0, 2.0, 50.0]
 
 
+def test_a_run_too_short_to_tell_is_held_against_no_target() -> None:
+    """The kernel counts CPU in hundredths of a second: a few of them prove nothing."""
+    short, long = [Window(100, 1, 0.02, 0)], [Window(100, 1, 2.0, 0)]
+    assert over("S2", "x", short, lambda w: w.per_core, "a", least=1).met is None
+    assert ratio("S9", "x", long, short, most=1.1).met is None
+    assert ratio("S9", "x", long, long, most=1.1).met is True
+
+
 def test_a_ratio_compares_runs_of_the_same_round() -> None:
     """A round on a busy machine slows both: the range comes from pairs."""
     ours, theirs = [Window(100, 1, c, 0) for c in (1.0, 4.0)], [Window(100, 1, c, 0) for c in (2.0, 8.0)]
