@@ -36,7 +36,7 @@ up: setup ## Start the servers, the hub and the demo's members, and keep them ru
 down: setup ## Stop what `up` left running
 	@$(BIN)/manara down $(ARGS)
 
-test: setup ## Unit, integration and end-to-end tests, on a real broker and a real database
+test: setup ## Unit, integration and end-to-end tests and the short faults, on a real broker and a real database
 	@$(BIN)/python -m pytest $(ARGS)
 
 test-long: setup ## The same with every fault scenario at full length (hours); totals are printed at the end

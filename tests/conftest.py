@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # Two cores shared with a broker are no place for a deadline by the clock: a value breaks a law, a slow run does not.
@@ -10,3 +13,13 @@ settings.load_profile("manara")
 
 # One broker and one database a run, started when the first test asks for them.
 pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.totals"]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave what is marked `full` to `make test-long`: every one of them is a fault of some tens of seconds."""
+    if os.environ.get("MANARA_LONG") == "1":
+        return
+    left_out = [item for item in items if item.get_closest_marker("full")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("full")]

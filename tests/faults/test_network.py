@@ -98,6 +98,7 @@ def test_kill_9_under_load_loses_and_doubles_nothing(stage: Stage, name: str) ->
             time.sleep(3.0 if full() else 0.7)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("name", KINDS if full() else ("all",))
 def test_a_process_that_stood_still_loses_and_doubles_nothing(stage: Stage, name: str) -> None:
     """SIGSTOP and SIGCONT; at full length for longer than its session, so that it wakes as a zombie."""
@@ -107,24 +108,28 @@ def test_a_process_that_stood_still_loses_and_doubles_nothing(stage: Stage, name
                 time.sleep(PAUSE if full() else 1.0)
 
 
+@pytest.mark.full
 def test_a_broker_killed_and_started_again_loses_nothing(stage: Stage) -> None:
     """Agencies go on accepting meanwhile."""
     with stage.scene("broker killed"), stage.net.broker_down():
         time.sleep(PAUSE)
 
 
+@pytest.mark.full
 def test_a_database_killed_and_started_again_has_every_alert_once(stage: Stage) -> None:
     """Batches in work are rolled back and delivered again, none twice."""
     with stage.scene("PostgreSQL killed"), stage.net.database_down():
         time.sleep(PAUSE)
 
 
+@pytest.mark.full
 def test_an_edge_that_was_away_catches_up(stage: Stage) -> None:
     """The feeds hold what came meanwhile."""
     with stage.scene("edge off"), stage.net.off(EDGE):
         time.sleep(PAUSE * 2)
 
 
+@pytest.mark.full
 def test_one_agency_s_flood_of_poison_does_not_hold_up_the_others(stage: Stage) -> None:
     """Thousands of broken messages in one inlet: each is refused, and the others' alerts arrive in time."""
     number = 50_000 if full() else 3_000
@@ -141,6 +146,7 @@ def test_one_agency_s_flood_of_poison_does_not_hold_up_the_others(stage: Stage) 
     assert slowest(history) < IN_TIME
 
 
+@pytest.mark.full
 def test_a_broker_that_lost_everything_is_filled_again_from_the_outboxes(stage: Stage) -> None:
     """All data deleted: outboxes send again, edges notice the new topic ids, and every database ends right."""
     with stage.scene("broker data deleted", anew=True), stage.net.broker_down(wipe=True):

@@ -129,6 +129,7 @@ def test_sigterm_in_mid_batch_and_a_graceful_restart_repeat_nothing(hub: Hub, wo
         assert report.totals.repeats == 0
 
 
+@pytest.mark.full
 def test_workers_that_join_leave_and_die_under_load_lose_nothing(
     hub: Hub, worker: str, judge: Judge, figure: Figure
 ) -> None:
@@ -168,6 +169,7 @@ def test_after_a_kill_under_a_supervisor_work_goes_on_at_once(
         assert not full() or line.stall() < STALL
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("how", ["stopped", "killed"] if full() else ["killed"])
 def test_a_broker_that_goes_away_under_load_loses_nothing(
     own: EmbeddedKafka, hub: Hub, worker: str, how: str, judge: Judge
@@ -187,6 +189,7 @@ def test_a_broker_that_goes_away_under_load_loses_nothing(
         judge(line.finish(), ENGINE_LEAVES_OUT)
 
 
+@pytest.mark.full
 def test_a_right_that_is_taken_away_ends_the_worker_and_nothing_is_passed_over(
     hub: Hub, worker: str, judge: Judge
 ) -> None:
@@ -209,6 +212,7 @@ def test_a_right_that_is_taken_away_ends_the_worker_and_nothing_is_passed_over(
 
 
 @LONG
+@pytest.mark.full
 def test_a_message_that_the_broker_finds_too_large_is_not_passed_over(hub: Hub, worker: str, judge: Judge) -> None:
     """The topic takes less than what is to be written: the worker ends, and delivers once the limit is right again."""
     with Line.running(hub, worker, "too large") as line:
@@ -266,6 +270,7 @@ def _broken_blocks(hub: Hub) -> list[TopicPartition]:
     return behind
 
 
+@pytest.mark.full
 def test_receipts_that_are_no_receipts_do_not_hold_up_the_others(spoilt: Hub, judge: Judge) -> None:
     """Garbage in a member's topic goes to quarantine; what stands around it arrives."""
     hub = spoilt
@@ -300,6 +305,7 @@ def test_a_worker_that_wakes_after_its_partitions_have_moved_loses_nothing(hub: 
         judge(line.finish(), ENGINE_LEAVES_OUT)
 
 
+@pytest.mark.full
 def test_the_runners_take_over_from_each_other(spoilt: Hub, route: str, judge: Judge) -> None:
     """Both commit the same way to the same group: changing the runner is one setting, and repeats nothing.
 
