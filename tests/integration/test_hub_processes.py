@@ -241,7 +241,7 @@ def test_a_gate_whose_lanes_are_not_the_topic_s_does_not_start(hub: Hub) -> None
 def _strange_block() -> bytes:
     item: dict[str, Any] = {
         "agency": "az-police", "alert_id": "x", "kind": "person", "version": 1, "message": "ALERT", "digest": "",
-        "admitted_at": 0, "expires_at": 0, "precedence": "ROUTINE", "directory_seq": 0, "partition": 0, "offset": 0,
+        "admitted_at": 0, "expires_at": 0, "precedence": "ROUTINE", "directory_seq": 1, "partition": 0, "offset": 0,
         "deliver": ["EG", "XX"], "leave": [], "rules": [], "trace": "", "hub": b"", "signature": b"", "value": b"",
     }  # fmt: skip
     schema = registry.by_name("block")
