@@ -16,10 +16,14 @@ pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.suppor
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave what is marked `full` to `make test-long`: every one of them is a fault of some tens of seconds."""
-    if os.environ.get("MANARA_LONG") == "1":
-        return
-    left_out = [item for item in items if item.get_closest_marker("full")]
+    """Leave what is marked `full` to `make test-long`, and on the container's broker what asks for no broker at all."""
+    left_out = [item for item in items if _left_out(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("full")]
+        items[:] = [item for item in items if item not in left_out]
+
+
+def _left_out(item: pytest.Item) -> bool:
+    if os.environ.get("MANARA_LONG") != "1" and item.get_closest_marker("full"):
+        return True
+    return os.environ.get("MANARA_TEST_KAFKA") == "container" and "kafka" not in getattr(item, "fixturenames", ())

@@ -55,7 +55,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
         yield server
 
 
-@pytest.fixture(scope="module", params=WORKERS)
+@pytest.fixture(scope="module", params=WORKERS if full() else WORKERS[:2])
 def worker(request: pytest.FixtureRequest) -> str:
     """Which stage on which runner."""
     return str(request.param)

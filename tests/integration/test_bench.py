@@ -24,6 +24,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.integration
 @pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.timeout(200)
 def test_a_quick_benchmark_measures_gate_and_route_and_compares_their_outputs(tmp_path: Path) -> None:
     """Both figures run, their outputs equal the reference (else the command fails), and no target is claimed."""
