@@ -209,6 +209,22 @@ def _verdicts(hub: Hub, agency: str) -> list[Any]:
     return [verdict for record in said(hub, agency, "hub.gate", "verdict") for verdict in record["verdicts"]]
 
 
+def test_a_gate_whose_lanes_are_not_the_topic_s_does_not_start(kafka: Broker, tmp_path: Path) -> None:
+    """Agencies of a lane without a partition would be read by nobody, in silence."""
+    hub = Hub.build(kafka, tmp_path)
+    try:
+        file = hub.config("hub.gate")
+        other = file.with_name("other.toml")
+        other.write_text(file.read_text().replace("lanes = 2", "lanes = 5"))
+        command = [sys.executable, "-m", "manara.cli", "--config", str(other), "hub", "gate", "--slot", "2"]
+        said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+        assert said.returncode == 2
+        assert "5 lanes" in said.stderr
+        assert "MANARA_LANES=2" in said.stderr
+    finally:
+        hub.close()
+
+
 @pytest.mark.parametrize("runner", ["faust", "loop"])
 def test_a_block_that_names_a_member_without_feeds_ends_the_process_and_is_not_passed_over(
     runner: str, kafka: Broker, tmp_path: Path
@@ -224,18 +240,6 @@ def test_a_block_that_names_a_member_without_feeds_ends_the_process_and_is_not_p
         assert "names members without feeds: XX" in (tmp_path / "hub.route.log").read_text()
     finally:
         hub.close()
-
-
-def test_a_gate_whose_lanes_are_not_the_topic_s_does_not_start(hub: Hub) -> None:
-    """Agencies of a lane without a partition would be read by nobody, in silence."""
-    file = hub.config("hub.gate")
-    other = file.with_name("other.toml")
-    other.write_text(file.read_text().replace("lanes = 2", "lanes = 5"))
-    command = [sys.executable, "-m", "manara.cli", "--config", str(other), "hub", "gate", "--slot", "2"]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
-    assert said.returncode == 2
-    assert "5 lanes" in said.stderr
-    assert "MANARA_LANES=2" in said.stderr
 
 
 def _strange_block() -> bytes:
