@@ -158,17 +158,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
         )
         return
     screen = out()
-    strangers = totals.pop("STRANGERS")
-    if not latest:
-        screen.print("Nothing was published from here yet. `manara new person` writes a template to begin with.")
-    for name, count in totals.items():
-        shown = name.lower() if not name.startswith("REFUSED ") else "  " + name[8:]
-        screen.print(printable(f"{count:>8}  {shown}"), markup=False)
-    if strangers:
-        text = (
-            f"{counted(strangers, 'message')} in our name did not come from this outbox: somebody else has our rights."
-        )
-        screen.print(text, style="bold red", markup=False)
+    _say_totals(totals, anything=bool(latest))
     for each in lost:
         screen.print(printable(each.sentence), style="bold red", markup=False)
     say_warnings(warned)
@@ -181,6 +171,27 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
     for notice in notices:
         text = printable(f"{clock(notice.at)}  notice {notice.type}: {notice.text}")
         screen.print(text, style="yellow", markup=False)
+    _say_latest(latest, now.at)
+
+
+def _say_totals(totals: dict[str, int], *, anything: bool) -> None:
+    """How many messages stand where; in red, how many others sent in our name."""
+    screen = out()
+    strangers = totals.pop("STRANGERS")
+    if not anything:
+        screen.print("Nothing was published from here yet. `manara new person` writes a template to begin with.")
+    for name, count in totals.items():
+        shown = name.lower() if not name.startswith("REFUSED ") else "  " + name[8:]
+        screen.print(printable(f"{count:>8}  {shown}"), markup=False)
+    if strangers:
+        text = (
+            f"{counted(strangers, 'message')} in our name did not come from this outbox: somebody else has our rights."
+        )
+        screen.print(text, style="bold red", markup=False)
+
+
+def _say_latest(latest: list[Standing], at: int) -> None:
+    """The latest messages as a table; nothing where there are none."""
     rows = [
         (
             one.alert_id,
@@ -189,7 +200,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
             one.kind,
             one.national_ref,
             one.stage,
-            one.reason or one.validity(now.at).words,
+            one.reason or one.validity(at).words,
             clock(one.accepted_at),
         )
         for one in latest

@@ -212,6 +212,7 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(tmp_path: Path, jump: int)
     assert len(rows) == 9
 
 
+# Over 40 lines because it is one story, told in order.
 def test_a_backup_taken_while_it_runs_is_whole_and_catches_up(tmp_path: Path) -> None:
     """SQLite's own backup beside a writer; restored, its sinks do not believe the old cursor, and nothing is lost."""
     made, folder, drop = alerts(300), tmp_path / "az", tmp_path / "drop"

@@ -168,6 +168,7 @@ def test_a_clock_that_jumps_harms_neither_numbers_nor_chain(outbox: Outbox, step
     assert (now_at.version, now_at.state) == (2, "SUSPENDED")
 
 
+# Over 40 lines because it is one story, told in order.
 def test_a_copy_taken_while_others_write_is_whole_and_can_be_put_back(tmp_path: Path) -> None:
     """The copy holds all that was accepted before it; put back, it goes on, and what it hears again does no harm."""
     home, put_back = tmp_path / "home", tmp_path / "put back"
