@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from consumers.entry import START, Cursor, Entry
 from consumers.errors import SinkUnavailableError
+from consumers.sinks.contract import Delivered
 
 FILE_NAME: Final = "cursor.json"
 
@@ -70,6 +71,17 @@ class Ledger:
         else:
             self.keep(replace(self.state, name=self._name(batch), until=batch[-1].number))
         return Planned(self.state.name, batch, upto)
+
+    def deliver(self, batch: Sequence[Entry], upto: Cursor, send: Callable[[Planned], None]) -> Delivered:
+        """One sending, then the cursor; what an earlier life had sent already counts as nothing new."""
+        if not batch:
+            self.done(upto)
+            return Delivered(upto, 0)
+        planned = self.plan(batch, upto)
+        known = planned.upto.number <= self.state.number
+        send(planned)
+        self.done(planned.upto)
+        return Delivered(planned.upto, 0 if known else len(planned.batch))
 
     def done(self, upto: Cursor) -> None:
         """What was planned is out: move the cursor, never backwards."""

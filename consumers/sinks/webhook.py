@@ -98,16 +98,9 @@ class Webhook:
         """One request, then the cursor."""
         self._enabled()
         try:
-            if not batch:
-                self._ledger.done(upto)
-                return Delivered(upto, 0)
-            planned = self._ledger.plan(batch, upto)
-            known = planned.upto.number <= self._ledger.state.number
-            self._send(planned)
-            self._ledger.done(planned.upto)
+            return self._ledger.deliver(batch, upto, self._send)
         except OSError as error:
             raise _said(error) from error
-        return Delivered(planned.upto, 0 if known else len(planned.batch))
 
     def tell_time(self, at: int) -> None:
         """A receiver hears of expiry by `expires_at`."""
