@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.whole import Run, gone, pids, processes_with
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
 ACCEPTED = 308 + 4
 """Rows of the agencies' files; two alerts with a life, an update, a withdrawal."""
@@ -25,7 +25,7 @@ REASONS = {
 }  # fmt: skip
 KILLED = ("hub.gate", "hub.route", "edge", "relay.tr-customs")
 VARY = {"published", "again", "latency_ms", "seconds", "restarts", "caught_up"}
-START, END = 120.0, 300.0
+START, END = 120.0, 180.0
 
 
 @pytest.fixture(scope="module")
