@@ -9,6 +9,8 @@ BIN  := $(VENV)/bin
 ARGS ?=
 # The interpreter to make .venv with; found by itself when empty.
 PYTHON ?=
+# How many tests run side by side: most of them wait for servers, so more than there are processors.
+WORKERS ?= 4
 # What is ours, for the tools that take folders.
 CODE := manara schemas producers streams consumers tests deploy
 
@@ -37,7 +39,7 @@ down: setup ## Stop what `up` left running
 	@$(BIN)/manara down $(ARGS)
 
 test: setup ## Unit, integration and end-to-end tests and the short faults, on a real broker and a real database
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-long: setup ## The same with every fault scenario at full length (hours); totals are printed at the end
 	@MANARA_LONG=1 $(BIN)/python -m pytest $(ARGS)

@@ -21,6 +21,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    # workers take file after file in this order: what waits for servers first, what only computes fills the end
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> int:
+    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
+    return ("e2e", "faults", "integration").index(folder) if folder in {"e2e", "faults", "integration"} else 3
 
 
 def _left_out(item: pytest.Item) -> bool:

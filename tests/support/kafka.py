@@ -11,12 +11,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from manara.embedded.kafka import EmbeddedKafka
 from manara.embedded.scratch import ScratchFolder
+from tests.support.held import HELD, Holder, held_by
 
 PROVIDER = "MANARA_TEST_KAFKA"
 
@@ -108,7 +109,33 @@ def _provider(folder: Path) -> AbstractContextManager[Provider]:
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[Broker]:
-    """A real, secured broker that lives as long as the run."""
+def kafka(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A real, secured broker that lives as long as the run; workers side by side share one."""
+    shared = held_by(request.config)
+    if shared is not None:
+        yield Broker(shared.wait())
+        return
     with ScratchFolder() as folder, _provider(folder / "kafka") as provider:
         yield Broker(provider)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Where a run is spread over workers, their parent holds the broker for all of them."""
+    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
+        config.stash[_HOLDER] = Holder(_provider)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where to ask for the broker."""
+    node.workerinput[HELD] = str(node.config.stash[_HOLDER].folder)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End the broker that was held for workers."""
+    holder = config.stash.get(_HOLDER, None)
+    if holder is not None:
+        holder.close()
+
+
+_HOLDER = pytest.StashKey[Holder]()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection
 from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
@@ -16,6 +16,7 @@ from tests.support.history import History
 LONG = "MANARA_LONG"
 _KEY = pytest.StashKey[list[Totals]]()
 _WORST = pytest.StashKey[list[str]]()
+_HANDED = "manara_totals"
 
 
 class Judge(Protocol):
@@ -60,6 +61,24 @@ def figure(request: pytest.FixtureRequest) -> Callable[[str], None]:
         request.config.stash[_WORST].append(sentence)
 
     return say
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker hands what it has judged to its parent, which prints it."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output[_HANDED] = {
+            "totals": [astuple(each) for each in session.config.stash[_KEY]],
+            "figures": session.config.stash[_WORST],
+        }
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """What a worker has judged, taken over."""
+    handed = getattr(node, "workeroutput", {}).get(_HANDED, {})
+    node.config.stash[_KEY] += [Totals(*each) for each in handed.get("totals", ())]
+    node.config.stash[_WORST] += handed.get("figures", ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
