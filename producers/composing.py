@@ -86,7 +86,7 @@ def compose(
         )
     written = fields.pop("kind", Node(None, node.line))
     chosen = _kind(kind or written.value, Place(written.line, "kind", written.shown), form)
-    to = _audience(audience or fields.pop("audience", Node(None, node.line)), form)
+    to = readers(audience or fields.pop("audience", Node(None, node.line)), form)
     fields.pop("audience", None)
     if not chosen:
         return Draft("", {}, to, form, node.line, faults=form.faults)
@@ -106,8 +106,11 @@ def _kind(written: object, place: Place, form: Form) -> str:
     return ""
 
 
-def _audience(node: Node, form: Form) -> dict[str, Any]:
-    """The HubHeader's choice of readers; chain and salt stand empty until the outbox fills them."""
+def readers(node: Node, form: Form) -> dict[str, Any]:
+    """The HubHeader's choice of readers as written under `audience`; what is wrong with it is noted in `form`.
+
+    Chain and salt stand empty until the outbox fills them.
+    """
     mode, members = "", Node(None, node.line)
     match node.value:
         case str(word) if word.strip().upper() == "ALL":

@@ -11,7 +11,6 @@ with Publisher.open("manara.toml") as publisher:
 
 from __future__ import annotations
 
-import copy
 import datetime as dt
 import secrets
 import time
@@ -24,7 +23,7 @@ from manara import keys, metrics
 from manara.errors import BrokerError, InUseError
 from manara.settings import Settings
 from producers import checking, scalars, shapes, standing, validity, versions
-from producers.composing import Author, Draft, compose
+from producers.composing import Author, Draft, compose, readers
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
 from producers.faults import Fault
 from producers.forms import Form
@@ -154,12 +153,15 @@ class Publisher:
         """An alert as it would be sent, not checked against the rules yet. A complete Avro record is taken as it is."""
         now = now_micros()
         if is_record(kind, alert):
-            header = compose(from_python({}), self._author, now, str, kind=kind, audience=from_python(audience))
-            faults = [fault for fault in header.faults if fault.path == "audience"]
+            form = Form(now)
+            to = readers(from_python(audience), form)
+            faults = list(form.faults)
             written = alert["header"]["agency"]
             if written != self.settings.agency:
                 faults.append(Fault("agency", "FORM_NOT_YOURS", written, f"you publish as {self.settings.agency}"))
-            return Draft(kind, copy.deepcopy(dict(alert)), header.audience, Form(now), fixed_id=True, faults=faults)
+            # the outbox writes into the header alone; the rest is only read until this draft is sealed
+            record = dict(alert) | {"header": dict(alert["header"])}
+            return Draft(kind, record, to, form, fixed_id=True, faults=faults)
         return compose(from_python(dict(alert)), self._author, now, new_id, kind=kind, audience=from_python(audience))
 
     def accept(self, drafts: Sequence[Draft], *, bulk: bool = False, judged: bool = False) -> list[Accepted]:
