@@ -1,0 +1,17 @@
+"""What a rule found, before it is decided whether to say so."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from streams.matching.transfers.edges import Edge
+
+
+class Finding(NamedTuple):
+    """A pattern of edges with its score (log10 against chance in today's traffic), the account it turns around and its reasons."""
+
+    typology: str
+    hub: str
+    edges: list[Edge]
+    score: float
+    evidence: tuple[str, ...]
