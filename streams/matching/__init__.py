@@ -1,1 +1,1 @@
-"""The hub's matchers: persons, routes, transfers and identifiers, pure and usable as a library."""
+"""Matching on the hub's side: persons, identifiers, routes and transfers."""

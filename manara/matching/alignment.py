@@ -1,0 +1,163 @@
+"""Two names laid beside each other, part by part: which parts agree, how well, and what is left on either side."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import permutations, product
+from typing import TYPE_CHECKING
+
+from manara.matching import similarity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from manara.matching.names import Name, Part
+
+AGREES = 0.60
+"""Likeness from which two parts count as the same part spelled differently."""
+_READING = 0.96
+_INITIAL = 0.75
+_JOINED = 0.85
+_MOST_OPEN = 4
+_FEWEST_OPEN = 2
+_LENGTH_APART = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Parts of one name found in the other."""
+
+    left: tuple[Part, ...]
+    right: tuple[Part, ...]
+    likeness: float
+    weight: float
+    """How rare they are, 0 to 1; the mean of both sides."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """What agrees between two names and what is left."""
+
+    agreements: tuple[Agreement, ...]
+    left_over: tuple[Part, ...]
+    right_over: tuple[Part, ...]
+
+    @property
+    def worth(self) -> float:
+        """Weighted share of both names that agrees, to choose among the names of two records."""
+        agreed = sum(a.likeness * a.weight * len(a.left + a.right) for a in self.agreements)
+        over = sorted((sum(p.weight for p in self.left_over), sum(p.weight for p in self.right_over)))
+        return agreed - 2.0 * over[0] - 0.25 * over[1]
+
+
+def align(left: Name, right: Name) -> Alignment:
+    """The best one-to-one alignment: greedy from the likest and rarest pair down, a word written apart counting as one."""
+    if right.key < left.key:
+        return _turned(align(right, left))
+    chances = _chances(left.parts, right.parts)
+    taken_left: set[int] = set()
+    taken_right: set[int] = set()
+    agreements = []
+    for _, _, mine, theirs, likeness in chances:
+        if taken_left.isdisjoint(mine) and taken_right.isdisjoint(theirs):
+            taken_left.update(mine)
+            taken_right.update(theirs)
+            ours, others = tuple(left.parts[i] for i in mine), tuple(right.parts[j] for j in theirs)
+            weight = min(1.0, (sum(p.weight for p in ours) + sum(p.weight for p in others)) / 2)
+            agreements.append(Agreement(ours, others, likeness, weight))
+    return Alignment(
+        tuple(agreements),
+        tuple(p for i, p in enumerate(left.parts) if i not in taken_left),
+        tuple(p for j, p in enumerate(right.parts) if j not in taken_right),
+    )
+
+
+def _turned(found: Alignment) -> Alignment:
+    turned = (Agreement(a.right, a.left, a.likeness, a.weight) for a in found.agreements)
+    return Alignment(tuple(turned), found.right_over, found.left_over)
+
+
+Chance = tuple[float, float, tuple[int, ...], tuple[int, ...], float]
+
+
+def _chances(left: tuple[Part, ...], right: tuple[Part, ...]) -> list[Chance]:
+    """All pairs that could agree, the best first; ties by rarity, then by place, so that the order is always the same."""
+    found: list[Chance] = []
+    best_left, best_right = [0.0] * len(left), [0.0] * len(right)
+    for i, one in enumerate(left):
+        for j, other in enumerate(right):
+            likeness = 1.0 if one is other else likeness_of(one, other)
+            if likeness >= AGREES:
+                found.append((-likeness, -one.weight - other.weight, (i,), (j,), likeness))
+                best_left[i], best_right[j] = max(best_left[i], likeness), max(best_right[j], likeness)
+    open_left = [i for i, best in enumerate(best_left) if best < _JOINED]
+    open_right = [j for j, best in enumerate(best_right) if best < _JOINED]
+    if open_left and open_right and len(open_left) + len(open_right) > _FEWEST_OPEN:
+        found += [(-s, -w, (i,), pair, s) for s, w, i, pair in _joins(left, right, open_left, open_right)]
+        found += [(-s, -w, pair, (j,), s) for s, w, j, pair in _joins(right, left, open_right, open_left)]
+    found.sort()
+    return found
+
+
+def _joins(
+    wholes: tuple[Part, ...], pieces: tuple[Part, ...], open_wholes: list[int], open_pieces: list[int]
+) -> Iterator[tuple[float, float, int, tuple[int, int]]]:
+    """Words of one name that the other writes as two."""
+    for i, (j, k) in product(open_wholes[:_MOST_OPEN], permutations(open_pieces[:_MOST_OPEN], 2)):
+        whole, first, second = wholes[i], pieces[j], pieces[k]
+        if abs(len(whole.sound) - len(first.sound) - len(second.sound)) > _LENGTH_APART or "initial" in {
+            first.kind,
+            second.kind,
+        }:
+            continue
+        joined = first.sound + second.sound
+        likeness = _joined_likeness(whole, joined, arabic=first.arabic and second.arabic)
+        if likeness >= _JOINED:
+            yield likeness * _READING, whole.weight + first.weight + second.weight, i, (j, k)
+
+
+def _joined_likeness(whole: Part, joined: str, *, arabic: bool) -> float:
+    if whole.arabic == arabic:
+        return similarity.spelled(min(whole.sound, joined), max(whole.sound, joined))
+    return similarity.abjad(whole.sound, joined) if whole.arabic else similarity.abjad(joined, whole.sound)
+
+
+def likeness_of(one: Part, other: Part) -> float:
+    """How alike two parts are, in either order."""
+    return _likeness(one, other) if (one.text, one.arabic) <= (other.text, other.arabic) else _likeness(other, one)
+
+
+@lru_cache(131_072)
+def _likeness(one: Part, other: Part) -> float:
+    if one.text == other.text:
+        return 1.0 if one.arabic == other.arabic else similarity.SAME_SOUND
+    if one.kind == "initial" or other.kind == "initial":
+        return _INITIAL if _same_initial(one, other) else 0.0
+    if one.family and one.family == other.family:
+        return similarity.FAMILY
+    if one.arabic == other.arabic and one.sound == other.sound:
+        return similarity.SAME_SOUND
+    likeness = _by_sound(one, other)
+    if one.family and other.family:
+        return min(likeness, similarity.OTHER_FAMILY)
+    return likeness
+
+
+def _same_initial(one: Part, other: Part) -> bool:
+    return one.sound[:1] == other.sound[:1] or one.text[:1] == other.text[:1]
+
+
+def _by_sound(one: Part, other: Part) -> float:
+    """Likeness by sounds, over all readings of both; nothing where the skeletons are too far apart."""
+    if not similarity.near(one.skeleton, other.skeleton) and not (one.readings or other.readings):
+        return 0.0
+    if one.arabic != other.arabic:
+        arabic, latin = (one, other) if one.arabic else (other, one)
+        return max(similarity.abjad(arabic.sound, sound) for sound in (latin.sound, *latin.readings))
+    best = similarity.spelled(one.sound, other.sound)
+    for mine in (one.sound, *one.readings):
+        for theirs in (other.sound, *other.readings):
+            if (mine, theirs) != (one.sound, other.sound):
+                best = max(best, _READING * similarity.spelled(min(mine, theirs), max(mine, theirs)))
+    return best
