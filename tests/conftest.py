@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("manara", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("manara")
 
-# One broker and one database a run, started when the first test asks for them.
+# One broker and one database a process of the run, started when the first test asks for them.
 pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.totals"]
 
 

@@ -43,11 +43,15 @@ def answers(port: int) -> bool:
 
 
 def _bound(port: int) -> socket.socket:
-    """A socket bound to a port in the way servers do it: connections of a server that has ended do not block it."""
+    """A socket that listens on a port in the way servers do it: connections of a server that has ended do not block it.
+
+    Bound alone, the kernel would let others that say SO_REUSEADDR have the same port.
+    """
     made = socket.socket()
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         made.bind((HOST, port))
+        made.listen(1)
     except OSError:
         made.close()
         raise

@@ -152,7 +152,8 @@ class Server(ABC):
         """Keep the ports of the last start; else the one asked for and free ones beside it."""
         if not self._ports:
             found = ports.free_ports(self.ports_needed)
-            self._ports = found if self._wanted is None else (self._wanted, *found[1:])
+            others = [port for port in found if port != self._wanted]
+            self._ports = found if self._wanted is None else (self._wanted, *others[: self.ports_needed - 1])
         for port in self._ports:
             if not ports.is_free(port):
                 raise PortTakenError(self.title, port, log=self.log)

@@ -18,6 +18,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.admin._scram import ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from confluent_kafka.cimpl import NewTopic
 
+from manara.embedded import ports
 from manara.embedded.errors import FolderInUseError, PasswordError, PortTakenError
 from manara.embedded.kafka import EmbeddedKafka
 from tests.support.kafka import Broker
@@ -35,6 +36,14 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
     """A broker beside the run's one, which tests may stop and start; its folder has a name that is no plain word."""
     with EmbeddedKafka(tmp_path_factory.mktemp("own") / "Ülkä ışığı = 1") as server:
         yield server
+
+
+def test_free_ports_never_give_one_port_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even where chance names the same one again: a broker whose listeners share a port does not start."""
+    one, other = ports.free_ports(2)
+    drawn = iter([one, one, one, other])
+    monkeypatch.setattr("manara.embedded.ports.secrets.choice", lambda _: next(drawn))
+    assert ports.free_ports(2) == (one, other)
 
 
 def until(true: Callable[[], bool], seconds: float = SECONDS) -> bool:

@@ -1,4 +1,4 @@
-"""The broker of a test run: one for all tests, real and secured; each test keeps to names of its own.
+"""The broker of a test run: one for all tests of a process, real and secured; each test keeps to names of its own.
 
 `MANARA_TEST_KAFKA=embedded` (the default) starts the one that `manara up` starts, `container` the one of `make image`.
 """
@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pytest
 
 from manara.embedded.kafka import EmbeddedKafka
 from manara.embedded.scratch import ScratchFolder
-from tests.support.held import HELD, Holder, held_by
 
 PROVIDER = "MANARA_TEST_KAFKA"
 
@@ -109,33 +108,10 @@ def _provider(folder: Path) -> AbstractContextManager[Provider]:
 
 
 @pytest.fixture(scope="session")
-def kafka(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    """A real, secured broker that lives as long as the run; workers side by side share one."""
-    shared = held_by(request.config)
-    if shared is not None:
-        yield Broker(shared.wait())
-        return
+def kafka() -> Iterator[Broker]:
+    """A real, secured broker that lives as long as the run; each process of a run spread over several has its own.
+
+    Topics, groups and rights are apart by their names on one broker, the users of a hub are not: their names are fixed.
+    """
     with ScratchFolder() as folder, _provider(folder / "kafka") as provider:
         yield Broker(provider)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Where a run is spread over workers, their parent holds the broker for all of them."""
-    if getattr(config.option, "numprocesses", None) and not hasattr(config, "workerinput"):
-        config.stash[_HOLDER] = Holder(_provider)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where to ask for the broker."""
-    node.workerinput[HELD] = str(node.config.stash[_HOLDER].folder)
-
-
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """End the broker that was held for workers."""
-    holder = config.stash.get(_HOLDER, None)
-    if holder is not None:
-        holder.close()
-
-
-_HOLDER = pytest.StashKey[Holder]()
