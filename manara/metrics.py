@@ -29,7 +29,7 @@ def _known(values: Iterable[str]) -> tuple[str, ...]:
 
 
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
-    "stage": ("gate", "route", "receipts", "clock", "edge", "relay"),
+    "stage": ("gate", "route", "receipts", "clock", "index", "correlate", "links", "edge", "relay"),
     "kind": ("person", "route", "transfer"),
     "precedence": _known(get_args(Precedence)),
     "outcome": _known(get_args(Outcome)),

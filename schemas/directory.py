@@ -21,7 +21,7 @@ from schemas.registry import by_name
 from schemas.signature import SigningKey
 
 OPERATOR: Final = "operator"
-HUB_STAGES: Final = ("gate", "route", "receipts", "clock")
+HUB_STAGES: Final = ("gate", "route", "receipts", "clock", "index", "correlate", "links")
 MAX_LANES: Final = 1024
 AGENCY_FORM: Final = re.compile(r"[a-z]{2}-[a-z0-9]{2,16}")
 MEMBER_FORM: Final = re.compile(r"[A-Z]{2}")

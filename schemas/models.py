@@ -823,6 +823,11 @@ NoticeType: TypeAlias = Literal[
     "NO_LONGER_ADDRESSED",
     "SEQUENCE_GAP",
     "BATCH_UNREADABLE",
+    "MATCH_OFFERED",
+    "MATCH_AGREED",
+    "MATCH_DECLINED",
+    "MATCH_ENDED",
+    "MATCH_REFUSED",
 ]
 """What it is about."""
 
@@ -850,6 +855,65 @@ class Notice(TypedDict):
     """Last missing one, or 0."""
     text: str
     """One sentence."""
+    link_id: str
+    """Of the match, 32 lower-case hex digits; or empty."""
+    band: str
+    """Strength of the match: STRONG, PROBABLE or POSSIBLE; or empty."""
+    evidence: list[str]
+    """Kinds of evidence, never content: DOCUMENT_NUMBER, NAME, BIRTH_DATE, ROAD, PATTERN_STRUCTURING, ..."""
+    other_agency: str
+    """Author of the other alert; empty unless all sides have accepted."""
+    other_member: str
+    """Its member; or empty."""
+    other_alert: str
+    """The other alert's id; or empty."""
+    other_reference: str
+    """The other author's own file reference; or empty."""
+
+
+AnswerKind: TypeAlias = Literal[
+    "UNKNOWN",
+    "ACKNOWLEDGED",
+    "ACCEPTED",
+    "DECLINED",
+]
+"""What is said; each says more than the one before."""
+
+
+AnswerReason: TypeAlias = Literal[
+    "UNKNOWN",
+    "MISTAKEN_IDENTITY",
+    "NOT_RELATED",
+    "EVIDENCE_TOO_WEAK",
+    "NATIONAL_LAW",
+    "OPERATIONAL",
+    "RESOURCE",
+    "OTHER",
+]
+"""Why it is declined."""
+
+
+class Answer(TypedDict):
+    """What an agency says to a match that it was offered. Signed by it."""
+
+    agency: str
+    """Who answers."""
+    link_id: str
+    """The match, 32 lower-case hex digits."""
+    alert_id: str
+    """The agency's own alert."""
+    version: int
+    """Its version, as it was offered."""
+    answer: AnswerKind
+    """What is said."""
+    reason: AnswerReason
+    """Why; UNKNOWN where none is given."""
+    band: str
+    """Strength, as it was offered."""
+    evidence: list[str]
+    """Kinds of evidence, as they were offered."""
+    at: int
+    """When."""
 
 
 Standing: TypeAlias = Literal[
@@ -1091,6 +1155,256 @@ class RegisterEntry(TypedDict):
     """Offset in admitted.v1 that this entry covers; -1 where it came from the local store."""
     left: list[str]
     """Members among them that were told NO_LONGER_ADDRESSED and have got nothing since, sorted."""
+
+
+MentionStanding: TypeAlias = Literal[
+    "UNKNOWN",
+    "COUNTS",
+    "SUSPENDED",
+    "ENDED",
+]
+"""What counts of an alert from here on."""
+
+
+class MentionedPerson(TypedDict):
+    """One person, as the person matcher takes it."""
+
+    name: str
+    """Main name."""
+    aliases: list[str]
+    """Other names."""
+    born: list[str]
+    """Birth dates, YYYY[-MM[-DD]]."""
+    countries: list[str]
+    """Alpha-2, sorted."""
+
+
+class MentionedIdentifier(TypedDict):
+    """A number, plate or address as the author wrote it."""
+
+    type: str
+    """IdentifierType of the contract."""
+    value: str
+    """As written."""
+    country: str
+    """Issuing state, alpha-2, or empty."""
+
+
+class MentionedPlace(TypedDict):
+    """One waypoint, as the route matcher takes it."""
+
+    name: str
+    """As written."""
+    country: str
+    """Alpha-2 or empty."""
+    code: str
+    """LOCODE or IATA code, or empty."""
+    lat: float | None
+    """Degrees north."""
+    lon: float | None
+    """Degrees east."""
+    date: str
+    """YYYY[-MM[-DD]] or empty."""
+
+
+class Mention(TypedDict):
+    """What one version of an alert says to correlation, for one partition of mentions.v1: whether it counts, its
+    tokens that belong there, and what it is compared by.
+    """
+
+    agency: str
+    """Author."""
+    alert_id: str
+    """Id."""
+    member: str
+    """Author's state."""
+    kind: str
+    """Kind."""
+    version: int
+    """The version that this is about."""
+    standing: MentionStanding
+    """Whether that version counts; where it does not, everything below `admitted_at` is empty."""
+    status: str
+    """AlertStatus: an exercise is never linked with what is actual."""
+    precedence: str
+    """Precedence."""
+    reference: str
+    """The author's own file reference; never leaves the hub before all sides have accepted."""
+    expires_at: int
+    """Of the version."""
+    admitted_at: int
+    """Log time at the inlet."""
+    tokens: list[str]
+    """Blocking tokens of this partition, `<class>:<value>`."""
+    persons: list[MentionedPerson]
+    """Persons named in the alert."""
+    identifiers: list[MentionedIdentifier]
+    """Numbers in the alert."""
+    waypoints: list[MentionedPlace]
+    """Of a route, in order."""
+
+
+class Flow(TypedDict):
+    """The transfers of one version of an alert, for the search for patterns."""
+
+    agency: str
+    """Author."""
+    alert_id: str
+    """Id."""
+    member: str
+    """Author's state."""
+    version: int
+    """Version."""
+    status: str
+    """AlertStatus."""
+    precedence: str
+    """Precedence."""
+    reference: str
+    """The author's own file reference."""
+    expires_at: int
+    """Of the version."""
+    admitted_at: int
+    """Log time at the inlet."""
+    transfers: list[Transfer]
+    """Empty where the alert no longer counts."""
+
+
+LinkClass: TypeAlias = Literal[
+    "UNKNOWN",
+    "IDENTIFIER",
+    "PERSON",
+    "ROUTE",
+    "PATTERN",
+    "VALUE",
+]
+"""What kind of evidence ties the sides."""
+
+
+LinkState: TypeAlias = Literal[
+    "UNKNOWN",
+    "LIVE",
+    "ENDED",
+    "OVER_CORRELATING",
+]
+"""Whether it holds."""
+
+
+LinkEnd: TypeAlias = Literal[
+    "UNKNOWN",
+    "NONE",
+    "SIDE_LEFT",
+    "SIDE_CHANGED",
+    "EXPIRED",
+    "RULES_CHANGED",
+]
+"""Why a match no longer holds."""
+
+
+class LinkSide(TypedDict):
+    """One author's part in a match."""
+
+    agency: str
+    """Author."""
+    alert_id: str
+    """Id."""
+    member: str
+    """Author's state."""
+    kind: str
+    """Kind."""
+    version: int
+    """Version that was compared."""
+    precedence: str
+    """Precedence."""
+    reference: str
+    """The author's own file reference."""
+    admitted_at: int
+    """Log time at the inlet."""
+    expires_at: int
+    """Of the version."""
+
+
+Link = TypedDict(
+    "Link",
+    {
+        "link_id": str,
+        "class": LinkClass,
+        "state": LinkState,
+        "ended": LinkEnd,
+        "at": int,
+        "score": float,
+        "band": str,
+        "evidence": list[str],
+        "words": list[str],
+        "rules": list[str],
+        "sides": list[LinkSide],
+        "transfers": list[str],
+        "token": str,
+        "count": int,
+    },
+)
+"""A proposal that alerts of different members belong together; a value that is too common to say so."""
+
+
+ReleaseState: TypeAlias = Literal[
+    "UNKNOWN",
+    "HELD",
+    "OFFERED",
+    "AGREED",
+    "DECLINED",
+    "ENDED",
+]
+"""How far it has been released."""
+
+
+SideAnswer: TypeAlias = Literal[
+    "UNKNOWN",
+    "NONE",
+    "ACKNOWLEDGED",
+    "ACCEPTED",
+    "DECLINED",
+]
+"""The last answer."""
+
+
+class ReleaseSide(TypedDict):
+    """What one author was told about a match, and what it answered."""
+
+    agency: str
+    """Author."""
+    alert_id: str
+    """Its alert."""
+    member: str
+    """Its state."""
+    kind: str
+    """Kind."""
+    version: int
+    """Version, as it was offered last."""
+    reference: str
+    """Its own file reference."""
+    answer: SideAnswer
+    """The last answer."""
+    reason: str
+    """AnswerReason of it, or empty."""
+    answered_at: int
+    """The answer's own time; 0 for none."""
+
+
+Release = TypedDict(
+    "Release",
+    {
+        "link_id": str,
+        "state": ReleaseState,
+        "class": str,
+        "band": str,
+        "evidence": list[str],
+        "declined": list[str],
+        "charged": str,
+        "day": int,
+        "at": int,
+        "sides": list[ReleaseSide],
+    },
+)
+"""How far a match has been released to its sides."""
 
 
 AudienceMode: TypeAlias = Literal[

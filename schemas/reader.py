@@ -292,6 +292,38 @@ _STATE = {
     10: "WITHDRAWN",
 }
 
+_MENTION_STANDING = {
+    0: "UNKNOWN",
+    2: "COUNTS",
+    4: "SUSPENDED",
+    6: "ENDED",
+}
+
+_LINK_CLASS = {
+    0: "UNKNOWN",
+    2: "IDENTIFIER",
+    4: "PERSON",
+    6: "ROUTE",
+    8: "PATTERN",
+    10: "VALUE",
+}
+
+_LINK_STATE = {
+    0: "UNKNOWN",
+    2: "LIVE",
+    4: "ENDED",
+    6: "OVER_CORRELATING",
+}
+
+_LINK_END = {
+    0: "UNKNOWN",
+    2: "NONE",
+    4: "SIDE_LEFT",
+    6: "SIDE_CHANGED",
+    8: "EXPIRED",
+    10: "RULES_CHANGED",
+}
+
 _AUDIENCE_MODE = {
     0: "UNKNOWN",
     2: "ALL",
@@ -2220,6 +2252,569 @@ def _register_entry_1_1(b: bytes, i: int) -> tuple[dict[str, Any], int]:
     }, i
 
 
+def _mentioned_person(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f1 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f1.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f2 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f2.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f3 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f3.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    return {
+        "name": f0,
+        "aliases": f1,
+        "born": f2,
+        "countries": f3,
+    }, i
+
+
+def _mentioned_identifier(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    return {
+        "type": f0,
+        "value": f1,
+        "country": f2,
+    }, i
+
+
+def _mentioned_place(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f3: Any = None
+    n, i = b[i], i + 1
+    if n == 2:
+        (f3,) = _DOUBLE(b, i)
+        if not math.isfinite(f3):
+            raise ValueError("not finite")
+        i += 8
+    elif n:
+        raise ValueError("no such branch")
+    f4: Any = None
+    n, i = b[i], i + 1
+    if n == 2:
+        (f4,) = _DOUBLE(b, i)
+        if not math.isfinite(f4):
+            raise ValueError("not finite")
+        i += 8
+    elif n:
+        raise ValueError("no such branch")
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f5 = str(b[i + 1 : j], "utf-8")
+    i = j
+    return {
+        "name": f0,
+        "country": f1,
+        "code": f2,
+        "lat": f3,
+        "lon": f4,
+        "date": f5,
+    }, i
+
+
+def _mention(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f3 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f4 = n >> 1 ^ -(n & 1)
+    f5 = _MENTION_STANDING[b[i]]
+    i += 1
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f6 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f7 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f8 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f9 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f10 = n >> 1 ^ -(n & 1)
+    f11 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f11.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f12 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _mentioned_person(b, i)
+            f12.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f13 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _mentioned_identifier(b, i)
+            f13.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f14 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _mentioned_place(b, i)
+            f14.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    return {
+        "agency": f0,
+        "alert_id": f1,
+        "member": f2,
+        "kind": f3,
+        "version": f4,
+        "standing": f5,
+        "status": f6,
+        "precedence": f7,
+        "reference": f8,
+        "expires_at": f9,
+        "admitted_at": f10,
+        "tokens": f11,
+        "persons": f12,
+        "identifiers": f13,
+        "waypoints": f14,
+    }, i
+
+
+def _flow(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f3 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f4 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f5 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f6 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f7 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f8 = n >> 1 ^ -(n & 1)
+    f9 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _transfer(b, i)
+            f9.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    return {
+        "agency": f0,
+        "alert_id": f1,
+        "member": f2,
+        "version": f3,
+        "status": f4,
+        "precedence": f5,
+        "reference": f6,
+        "expires_at": f7,
+        "admitted_at": f8,
+        "transfers": f9,
+    }, i
+
+
+def _link_side(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f1 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f2 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f3 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+        if n >> 32:
+            raise ValueError("not of 32 bits")
+    i += 1
+    f4 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f5 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f6 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f7 = n >> 1 ^ -(n & 1)
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f8 = n >> 1 ^ -(n & 1)
+    return {
+        "agency": f0,
+        "alert_id": f1,
+        "member": f2,
+        "kind": f3,
+        "version": f4,
+        "precedence": f5,
+        "reference": f6,
+        "admitted_at": f7,
+        "expires_at": f8,
+    }, i
+
+
+def _link(b: bytes, i: int) -> tuple[dict[str, Any], int]:
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f0 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f1 = _LINK_CLASS[b[i]]
+    i += 1
+    f2 = _LINK_STATE[b[i]]
+    i += 1
+    f3 = _LINK_END[b[i]]
+    i += 1
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f4 = n >> 1 ^ -(n & 1)
+    (f5,) = _DOUBLE(b, i)
+    if not math.isfinite(f5):
+        raise ValueError("not finite")
+    i += 8
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f6 = str(b[i + 1 : j], "utf-8")
+    i = j
+    f7 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f7.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f8 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f8.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f9 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f9.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f10 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _link_side(b, i)
+            f10.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    f11 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            n = b[i]
+            if n & 0x81:
+                n, i = _size(b, i)
+            j = i + 1 + (n >> 1)
+            v = str(b[i + 1 : j], "utf-8")
+            i = j
+            f11.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
+    n = b[i]
+    if n & 0x81:
+        n, i = _size(b, i)
+    j = i + 1 + (n >> 1)
+    f12 = str(b[i + 1 : j], "utf-8")
+    i = j
+    n = b[i]
+    if n > 0x7F:
+        n, i = _number(b, i)
+    i += 1
+    f13 = n >> 1 ^ -(n & 1)
+    return {
+        "link_id": f0,
+        "class": f1,
+        "state": f2,
+        "ended": f3,
+        "at": f4,
+        "score": f5,
+        "band": f6,
+        "evidence": f7,
+        "words": f8,
+        "rules": f9,
+        "sides": f10,
+        "transfers": f11,
+        "token": f12,
+        "count": f13,
+    }, i
+
+
 def _hub_header(b: bytes, i: int) -> tuple[dict[str, Any], int]:
     f0 = _AUDIENCE_MODE[b[i]]
     i += 1
@@ -2276,6 +2871,9 @@ READERS: Final[Mapping[int, Callable[[bytes, int], tuple[dict[str, Any], int]]]]
     700100: _block,
     720100: _register_entry,
     720101: _register_entry_1_1,
+    730100: _mention,
+    740100: _flow,
+    750100: _link,
     800100: _hub_header,
 }
 """Wire id of a schema to the function that reads its records."""

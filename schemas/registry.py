@@ -31,12 +31,17 @@ NUMBERS: Final[Mapping[str, int]] = MappingProxyType(
         "verdict": 51,
         "receipt": 52,
         "notice": 53,
+        "answer": 54,
         "directory": 60,
         "key": 61,
         "heartbeat": 62,
         "block": 70,
         "quarantine": 71,
         "register": 72,
+        "mention": 73,
+        "flow": 74,
+        "link": 75,
+        "release": 76,
         "hub": 80,
     }
 )

@@ -23,6 +23,10 @@ REGISTER: Final = "register.v1"
 QUARANTINE: Final = "quarantine.v1"
 DIRECTORY: Final = "sys.directory"
 HEARTBEAT: Final = "sys.heartbeat"
+MENTIONS: Final = "mentions.v1"
+TRANSFERS: Final = "transfers.v1"
+LINKS: Final = "links.v1"
+RELEASES: Final = "releases.v1"
 
 _DAY_MS = 24 * 3600 * 1000
 _KIB = 1024
@@ -54,16 +58,20 @@ class Names:
         """Where an agency reads what became of its alerts."""
         return f"{self.prefix}status.v1.{agency}"
 
+    def answers(self, agency: str) -> str:
+        """Where an agency answers the matches that it was offered."""
+        return f"{self.prefix}answers.v1.{agency}"
+
     def group(self, stage: str) -> str:
         """The consumer group of a stage of the hub: `hub.<stage>`."""
         return f"{self.prefix}hub.{stage}"
 
     def agency_of(self, inlet: str) -> str:
-        """The agency whose inlet this is. ValueError for any other topic."""
-        start = f"{self.prefix}alerts.v1."
-        if not inlet.startswith(start):
-            raise ValueError(f"{inlet!r} is not an inlet")
-        return inlet.removeprefix(start)
+        """The agency whose inlet or answers topic this is. ValueError for any other topic."""
+        for start in (f"{self.prefix}alerts.v1.", f"{self.prefix}answers.v1."):
+            if inlet.startswith(start):
+                return inlet.removeprefix(start)
+        raise ValueError(f"{inlet!r} is not a topic that an agency writes")
 
     def member_of(self, topic: str) -> str:
         """The member, upper case, whose feed or receipts topic this is. ValueError for any other topic."""
@@ -86,6 +94,26 @@ class Names:
     def quarantine(self) -> str:
         """Refused messages with their original bytes."""
         return self.prefix + QUARANTINE
+
+    @property
+    def mentions(self) -> str:
+        """What living alerts say to correlation, by token; one partition a lane."""
+        return self.prefix + MENTIONS
+
+    @property
+    def transfers(self) -> str:
+        """Transfers of living alerts, for the search for patterns; one partition."""
+        return self.prefix + TRANSFERS
+
+    @property
+    def links(self) -> str:
+        """Matches, by link id."""
+        return self.prefix + LINKS
+
+    @property
+    def releases(self) -> str:
+        """How far each match has been released, by link id."""
+        return self.prefix + RELEASES
 
     @property
     def directory(self) -> str:
@@ -239,9 +267,16 @@ def _agency_topics(agency: str, make: _Maker, names: Names) -> list[Topic]:
         make.topic(
             names.status(agency),
             ("verdict", "receipt", "notice"),
-            writers=("hub.gate", "hub.route", "hub.receipts"),
+            writers=("hub.gate", "hub.route", "hub.receipts", "hub.links"),
             readers=(agency, OPERATOR),
             config=_kept(90, 1024),
+        ),
+        make.topic(
+            names.answers(agency),
+            ("answer",),
+            writers=(agency,),
+            readers=("hub.links", OPERATOR),
+            config=_compacted(64),
         ),
     ]
 
@@ -271,13 +306,13 @@ def _member_topics(member: str, make: _Maker, names: Names) -> list[Topic]:
 
 def _hub_topics(directory: Directory, lanes: int, make: _Maker, names: Names) -> list[Topic]:
     everybody = tuple(principals(directory))
-    groups = {f"hub.{stage}": names.group(stage) for stage in ("gate", "route")}
+    groups = {f"hub.{stage}": names.group(stage) for stage in ("gate", "route", "index")}
     return [
         make.topic(
             names.admitted,
             ("block",),
             writers=("hub.gate", "hub.clock"),
-            readers=("hub.gate", "hub.route", OPERATOR),
+            readers=("hub.gate", "hub.route", "hub.index", OPERATOR),
             groups=groups,
             partitions=lanes,
             config=_kept(35, 1024),
@@ -298,8 +333,46 @@ def _hub_topics(directory: Directory, lanes: int, make: _Maker, names: Names) ->
             readers=(OPERATOR,),
             config=_kept(90, 1024),
         ),
+        *_correlation_topics(lanes, make, names),
         make.topic(names.directory, ("directory",), writers=(OPERATOR,), readers=everybody, config=_compacted(1024)),
         make.topic(names.heartbeat, ("heartbeat",), writers=("hub.clock",), readers=everybody, config=_kept(1, 64)),
+    ]
+
+
+def _correlation_topics(lanes: int, make: _Maker, names: Names) -> list[Topic]:
+    """What index, correlate and links hand on. Mentions hold personal data: nobody outside the hub reads them."""
+    return [
+        make.topic(
+            names.mentions,
+            ("mention",),
+            writers=("hub.index", "hub.correlate"),
+            readers=("hub.correlate",),
+            describers=(OPERATOR, "hub.index"),
+            partitions=lanes,
+            config=_compacted(1024),
+        ),
+        make.topic(
+            names.transfers,
+            ("flow",),
+            writers=("hub.index",),
+            readers=("hub.correlate",),
+            describers=(OPERATOR,),
+            config=_kept(35, 1024),
+        ),
+        make.topic(
+            names.links,
+            ("link",),
+            writers=("hub.correlate",),
+            readers=("hub.correlate", "hub.links", OPERATOR),
+            config=_compacted(1024),
+        ),
+        make.topic(
+            names.releases,
+            ("release",),
+            writers=("hub.links",),
+            readers=("hub.links", OPERATOR),
+            config=_compacted(1024),
+        ),
     ]
 
 

@@ -284,6 +284,38 @@ _STATE = {
     "WITHDRAWN": 10,
 }
 
+_MENTION_STANDING = {
+    "UNKNOWN": 0,
+    "COUNTS": 2,
+    "SUSPENDED": 4,
+    "ENDED": 6,
+}
+
+_LINK_CLASS = {
+    "UNKNOWN": 0,
+    "IDENTIFIER": 2,
+    "PERSON": 4,
+    "ROUTE": 6,
+    "PATTERN": 8,
+    "VALUE": 10,
+}
+
+_LINK_STATE = {
+    "UNKNOWN": 0,
+    "LIVE": 2,
+    "ENDED": 4,
+    "OVER_CORRELATING": 6,
+}
+
+_LINK_END = {
+    "UNKNOWN": 0,
+    "NONE": 2,
+    "SIDE_LEFT": 4,
+    "SIDE_CHANGED": 6,
+    "EXPIRED": 8,
+    "RULES_CHANGED": 10,
+}
+
 _AUDIENCE_MODE = {
     "UNKNOWN": 0,
     "ALL": 2,
@@ -2004,6 +2036,517 @@ def _register_entry_1_1(r: Any, out: bytearray) -> None:
     out.append(0)
 
 
+def _mentioned_person(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 4:
+        _fail(r)
+    t = _utf8_of(r["name"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    a = r["aliases"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["born"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["countries"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+
+
+def _mentioned_identifier(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 3:
+        _fail(r)
+    t = _utf8_of(r["type"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["value"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["country"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+
+
+def _mentioned_place(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 6:
+        _fail(r)
+    t = _utf8_of(r["name"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["country"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["code"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    v = r["lat"]
+    if v is None:
+        out.append(0)
+    else:
+        out.append(2)
+        d = v
+        if type(d) is not float or not math.isfinite(d):
+            _fail(d)
+        out += _bytes_of(d)
+    v = r["lon"]
+    if v is None:
+        out.append(0)
+    else:
+        out.append(2)
+        d = v
+        if type(d) is not float or not math.isfinite(d):
+            _fail(d)
+        out += _bytes_of(d)
+    t = _utf8_of(r["date"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+
+
+def _mention(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 15:
+        _fail(r)
+    t = _utf8_of(r["agency"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["alert_id"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["member"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["kind"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["version"]
+    if type(n) is not int or not -0x80000000 <= n < 0x80000000:
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    out.append(_MENTION_STANDING[r["standing"]])
+    t = _utf8_of(r["status"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["precedence"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["reference"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["expires_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    n = r["admitted_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    a = r["tokens"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["persons"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            _mentioned_person(x, out)
+    out.append(0)
+    a = r["identifiers"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            _mentioned_identifier(x, out)
+    out.append(0)
+    a = r["waypoints"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            _mentioned_place(x, out)
+    out.append(0)
+
+
+def _flow(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 10:
+        _fail(r)
+    t = _utf8_of(r["agency"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["alert_id"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["member"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["version"]
+    if type(n) is not int or not -0x80000000 <= n < 0x80000000:
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    t = _utf8_of(r["status"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["precedence"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["reference"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["expires_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    n = r["admitted_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    a = r["transfers"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            _transfer(x, out)
+    out.append(0)
+
+
+def _link_side(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 9:
+        _fail(r)
+    t = _utf8_of(r["agency"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["alert_id"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["member"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["kind"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["version"]
+    if type(n) is not int or not -0x80000000 <= n < 0x80000000:
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    t = _utf8_of(r["precedence"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    t = _utf8_of(r["reference"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["admitted_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    n = r["expires_at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+
+
+def _link(r: Any, out: bytearray) -> None:
+    if type(r) is not dict or len(r) != 14:
+        _fail(r)
+    t = _utf8_of(r["link_id"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    out.append(_LINK_CLASS[r["class"]])
+    out.append(_LINK_STATE[r["state"]])
+    out.append(_LINK_END[r["ended"]])
+    n = r["at"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+    d = r["score"]
+    if type(d) is not float or not math.isfinite(d):
+        _fail(d)
+    out += _bytes_of(d)
+    t = _utf8_of(r["band"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    a = r["evidence"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["words"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["rules"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    a = r["sides"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            _link_side(x, out)
+    out.append(0)
+    a = r["transfers"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            t = _utf8_of(x)
+            n = len(t)
+            if n < 0x40:
+                out.append(n << 1)
+            else:
+                _add(n << 1, out)
+            out += t
+    out.append(0)
+    t = _utf8_of(r["token"])
+    n = len(t)
+    if n < 0x40:
+        out.append(n << 1)
+    else:
+        _add(n << 1, out)
+    out += t
+    n = r["count"]
+    if type(n) is not int or n >> 63 not in (0, -1):
+        _fail(n)
+    n = n << 1 if n >= 0 else ~(n << 1)
+    if n < 0x80:
+        out.append(n)
+    else:
+        _add(n, out)
+
+
 def _hub_header(r: Any, out: bytearray) -> None:
     if type(r) is not dict or len(r) != 5:
         _fail(r)
@@ -2056,6 +2599,9 @@ WRITERS: Final[Mapping[int, Callable[[Any, bytearray], None]]] = {
     700100: _block,
     720100: _register_entry,
     720101: _register_entry_1_1,
+    730100: _mention,
+    740100: _flow,
+    750100: _link,
     800100: _hub_header,
 }
 """Wire id of a schema to the function that writes its records."""

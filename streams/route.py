@@ -16,6 +16,7 @@ from schemas import codec, message, registry
 from schemas.directory import Directory
 from schemas.errors import ContractError
 from schemas.models import Admitted, Block, Notice, Receipt, Receipts
+from schemas.notices import notice
 from schemas.signature import SigningKey
 from schemas.topics import Names
 from streams.engine.contract import Emit, Headers, Output, Record
@@ -133,18 +134,15 @@ def _headers(item: Admitted) -> Headers:
 
 
 def _leaving(item: Admitted) -> Notice:
-    return {
-        "type": "NO_LONGER_ADDRESSED",
-        "agency": item["agency"],
-        "alert_id": item["alert_id"],
-        "version": item["version"],
-        "kind": item["kind"],
-        "at": item["admitted_at"],
-        "partition": -1,
-        "first": 0,
-        "last": 0,
-        "text": "A new version of this alert is not addressed to you: do not act on the one you hold.",
-    }
+    return notice(
+        "NO_LONGER_ADDRESSED",
+        item["agency"],
+        item["admitted_at"],
+        "A new version of this alert is not addressed to you: do not act on the one you hold.",
+        alert_id=item["alert_id"],
+        version=item["version"],
+        kind=item["kind"],
+    )
 
 
 def _routed(item: Admitted, at: int) -> Receipt:

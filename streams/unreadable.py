@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import cast
 
 from manara import metrics
-from schemas import codec, message, registry
-from schemas.models import Notice, Quarantined
+from schemas import codec, message, notices, registry
+from schemas.models import Quarantined
 from schemas.reasons import Reason
 from schemas.signature import SigningKey
 from schemas.topics import Names
@@ -47,18 +47,8 @@ def notice(names: Names, stretch: Unreadable, agency: str, at: int, signer: Sign
     """BATCH_UNREADABLE for the agency whose inlet it is."""
     if stretch.last < stretch.first:
         return []
-    said: Notice = {
-        "type": "BATCH_UNREADABLE",
-        "agency": agency,
-        "alert_id": "",
-        "version": 0,
-        "kind": "",
-        "at": at,
-        "partition": stretch.partition,
-        "first": stretch.first,
-        "last": stretch.last,
-        "text": _sentence(stretch),
-    }
+    span = {"partition": stretch.partition, "first": stretch.first, "last": stretch.last}
+    said = notices.notice("BATCH_UNREADABLE", agency, at, _sentence(stretch), **span)
     value, headers = message.sign_record(registry.by_name("notice"), said, signer)
     return [Emit(names.status(agency), agency.encode(), value, cast("Headers", headers))]
 

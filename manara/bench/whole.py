@@ -96,7 +96,7 @@ def whole(bench: Bench, authors: Sequence[str], *, deaths: bool = False, **given
     with bench.scene() as scene:
         allowed = scene.folder / "allowed"
         members = sorted(bench.stand.draft.members)
-        hub = [scene.role(f"hub.{stage}", scene.config(f"hub.{stage}"), "hub", stage) for stage in HUB_STAGES]
+        hub = [scene.role(f"hub.{stage}", scene.config(f"hub.{stage}"), "hub", stage) for stage in HUB_STAGES[:4]]
         relays = [scene.role(f"relay.{name}", scene.config(name), "relay") for name in authors]
         programs = [
             agency(scene, name, allowed=str(allowed), due=str(scene.folder / f"{name}.due"), **given)

@@ -17,6 +17,7 @@ from manara.supervisor import Child
 from schemas.directory import HUB_STAGES
 
 EDGE: Final = "edge"
+RUN: Final = HUB_STAGES[:4]
 
 
 def command(config: Path, *words: str) -> list[str]:
@@ -42,8 +43,8 @@ def write(path: Path, pids: Mapping[str, int | None]) -> None:
 
 
 def hub(home: Home) -> list[Child]:
-    """The four stages of the hub."""
-    return [_child(home, f"hub.{stage}", command(settings_file(home.hub(stage)), "hub", stage)) for stage in HUB_STAGES]
+    """The stages of the hub."""
+    return [_child(home, f"hub.{stage}", command(settings_file(home.hub(stage)), "hub", stage)) for stage in RUN]
 
 
 def edges(home: Home, members: Iterable[str], apart: Collection[str] = frozenset()) -> list[Child]:

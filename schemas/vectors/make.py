@@ -26,6 +26,7 @@ SIGNERS: Final[Mapping[str, str]] = {
     "receipt": "edge.tr",
     "notice": "hub.gate",
     "heartbeat": "hub.clock",
+    "answer": "az-customs",
 }
 
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from schemas import message, registry
 from schemas.models import FieldError, Notice, Verdict, Verdicts
+from schemas.notices import notice
 from schemas.reasons import REMEDY, Refusal
 from schemas.signature import SigningKey
 from schemas.topics import Names
@@ -56,19 +57,16 @@ class Mail:
     def gap(self, record: Record, agency: str, first: int, last: int) -> None:
         """The agency's sequence in this partition jumped: `first` to `last` did not arrive readable before `record`."""
         self._notices.append(
-            {
-                "type": "SEQUENCE_GAP",
-                "agency": agency,
-                "alert_id": "",
-                "version": 0,
-                "kind": "",
-                "at": record.time,
-                "partition": record.partition,
-                "first": first,
-                "last": last,
-                "text": f"Sequence numbers {first} to {last} of partition {record.partition} did not arrive readable; "
+            notice(
+                "SEQUENCE_GAP",
+                agency,
+                record.time,
+                f"Sequence numbers {first} to {last} of partition {record.partition} did not arrive readable; "
                 "send those messages again or close the gap.",
-            }
+                partition=record.partition,
+                first=first,
+                last=last,
+            )
         )
 
     def send(self, names: Names, signer: SigningKey) -> list[Emit]:
@@ -78,7 +76,7 @@ class Mail:
             for agency, verdicts in self._verdicts.items()
             for part in _parts(verdicts)
         ]
-        return emits + [_signed("notice", notice, notice["agency"], names, signer) for notice in self._notices]
+        return emits + [_signed("notice", said, said["agency"], names, signer) for said in self._notices]
 
     def _say(
         self, record: Record, agency: str, facts: Facts, *, again: bool = False, refusal: Refusal | None = None

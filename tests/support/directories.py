@@ -31,7 +31,7 @@ AGENCIES: tuple[str, ...] = (
     "ae-fiu", "az-customs", "az-police", "eg-police", "kz-border",
     "kz-fiu", "ma-customs", "ma-police", "tr-customs", "tr-fiu",
 )  # fmt: skip
-HUB: tuple[str, ...] = ("hub.gate", "hub.route", "hub.receipts", "hub.clock")
+HUB: tuple[str, ...] = tuple(f"hub.{stage}" for stage in directory.HUB_STAGES)
 KINDS: tuple[str, ...] = ("person", "route", "transfer")
 
 

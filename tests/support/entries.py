@@ -10,7 +10,7 @@ from typing import Any
 from consumers.entry import Entry
 from consumers.inbox import Inbox
 from consumers.judging import Accepted, Message, Refused, judge
-from schemas import message, registry
+from schemas import message, notices, registry
 from schemas.directory import Directory
 from tests.support.alerts import END_REASONS, Author
 from tests.support.directories import NOW, key_of, network
@@ -27,20 +27,9 @@ def sent(sealed: message.Sealed, *, at: int = NOW, topic: str = "feeds.v1.az.per
 
 def notice(agency: str, alert_id: str, version: int, kind: str = "person", **changes: Any) -> Message:
     """The hub's word that an alert is no longer addressed to this member."""
-    record = {
-        "type": "NO_LONGER_ADDRESSED",
-        "agency": agency,
-        "alert_id": alert_id,
-        "version": version,
-        "kind": kind,
-        "at": NOW,
-        "partition": -1,
-        "first": 0,
-        "last": 0,
-        "text": "",
-        **changes,
-    }
-    holder = record.pop("holder", "hub.route")
+    holder = changes.pop("holder", "hub.route")
+    about = {"alert_id": alert_id, "version": version, "kind": kind, **changes}
+    record = notices.notice(about.pop("type", "NO_LONGER_ADDRESSED"), about.pop("agency", agency), NOW, "", **about)
     value, headers = message.sign_record(registry.by_name("notice"), record, key_of(holder))
     key = message.identity(agency, alert_id)
     return Message(f"feeds.v1.az.{kind}", TOPIC_ID, 0, 0, NOW, key, value, tuple(headers))

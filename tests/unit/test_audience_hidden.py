@@ -200,7 +200,8 @@ def test_no_member_may_describe_what_tells_of_another() -> None:
         agencies = {agency.id for agency in NET.directory.agencies.values() if agency.member == member}
         allowed = {topics.DIRECTORY, topics.HEARTBEAT, NAMES.receipts(member)}
         allowed |= {NAMES.feed(member, kind) for kind in KINDS}
-        allowed |= {name for agency in agencies for name in (NAMES.inlet(agency), NAMES.status(agency))}
+        own = (NAMES.inlet, NAMES.status, NAMES.answers)
+        allowed |= {name(agency) for agency in agencies for name in own}
         assert known == allowed
 
 

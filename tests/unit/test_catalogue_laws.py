@@ -58,15 +58,17 @@ def test_nobody_but_the_hub_reads_what_no_policy_has_passed(directory: Directory
         if acl.operation == "READ" and acl.name.startswith(("alerts.v1.", "register.v1")):
             assert acl.principal == "hub.gate"
         if acl.operation == "READ" and acl.name == "admitted.v1" and acl.resource_type == "TOPIC":
-            assert acl.principal in {"hub.gate", "hub.route", "operator"}
+            assert acl.principal in {"hub.gate", "hub.route", "hub.index", "operator"}
+        if acl.operation == "READ" and acl.name in ("mentions.v1", "transfers.v1"):
+            assert acl.principal == "hub.correlate"
 
 
 @given(directories())
-def test_an_agency_writes_to_its_own_inlet_and_nowhere_else(directory: Directory) -> None:
+def test_an_agency_writes_to_its_own_inlet_and_answers_and_nowhere_else(directory: Directory) -> None:
     """Also when another agency's name begins with its own."""
     for acl in acls(directory):
         if acl.operation == "WRITE" and acl.principal in directory.agencies:
-            assert acl.name == f"alerts.v1.{acl.principal}"
+            assert acl.name in {f"alerts.v1.{acl.principal}", f"answers.v1.{acl.principal}"}
 
 
 @given(directories())

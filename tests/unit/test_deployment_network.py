@@ -165,11 +165,12 @@ def test_each_partys_settings_name_its_own_user_and_are_private(tmp_path: Path) 
 
 
 def test_every_party_has_its_process_and_no_secret_stands_in_a_command_line(tmp_path: Path) -> None:
-    """Four stages, one edge process for all members, a relay an agency; each with a settings file and a log."""
+    """The hub's stages, one edge process for all members, a relay an agency; each with a settings file and a log."""
     children = processes.children(Home(tmp_path), draft().members, draft().agencies)
     names = [child.name for child in children]
-    assert names[:5] == [*(f"hub.{stage}" for stage in HUB_STAGES), "edge"]
-    assert sorted(names[5:]) == [f"relay.{agency}" for agency in sorted(draft().agencies)]
+    first = [*(f"hub.{stage}" for stage in processes.RUN), "edge"]
+    assert names[: len(first)] == first
+    assert sorted(names[len(first) :]) == [f"relay.{agency}" for agency in sorted(draft().agencies)]
     assert all("--config" in child.argv and "password" not in " ".join(child.argv) for child in children)
     assert len({child.log for child in children}) == len(children)
 

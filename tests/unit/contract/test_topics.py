@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas import topics
+from schemas.directory import HUB_STAGES
 from schemas.topics import Acl, Names
 from tests.support import samples
 
@@ -27,6 +28,11 @@ def test_every_topic_of_the_contract_is_there() -> None:
         "quarantine.v1",
         "sys.directory",
         "sys.heartbeat",
+        "mentions.v1",
+        "transfers.v1",
+        "links.v1",
+        "releases.v1",
+        *(f"answers.v1.{agency}" for agency in agencies),
         *(f"alerts.v1.{agency}" for agency in agencies),
         *(f"status.v1.{agency}" for agency in agencies),
         *(f"receipts.v1.{member}" for member in members),
@@ -35,9 +41,10 @@ def test_every_topic_of_the_contract_is_there() -> None:
 
 
 def test_an_agency_writes_its_inlet_and_reads_its_status() -> None:
-    """And the two that all read."""
+    """And its answers, and the two that all read."""
     assert rights(samples.AGENCY) == {
         ("WRITE", "alerts.v1.az-customs"),
+        ("WRITE", "answers.v1.az-customs"),
         ("READ", "status.v1.az-customs"),
         ("READ", "sys.directory"),
         ("READ", "sys.heartbeat"),
@@ -59,13 +66,15 @@ def test_only_the_gate_reads_what_no_policy_has_passed() -> None:
     for name, topic in CATALOGUE.items():
         if name.startswith("alerts."):
             assert (len(topic.writers), topic.readers) == (1, ("hub.gate",))
-    assert set(CATALOGUE["admitted.v1"].readers) == {"hub.gate", "hub.route", "operator"}
+    assert set(CATALOGUE["admitted.v1"].readers) == {"hub.gate", "hub.route", "hub.index", "operator"}
 
 
 def test_the_operator_reads_no_feed() -> None:
     """Nor writes anything but the directory."""
     operator = rights("operator")
-    assert not {name for _, name in operator if name.startswith(("feeds.", "alerts.", "register."))}
+    assert not {
+        name for _, name in operator if name.startswith(("feeds.", "alerts.", "register.", "mentions.", "transfers."))
+    }
     assert {name for operation, name in operator if operation == "WRITE"} == {"sys.directory"}
 
 
@@ -92,7 +101,7 @@ def test_a_member_out_of_standing_has_no_rights() -> None:
 def test_groups_are_the_hubs_alone() -> None:
     """Members' clients assign."""
     grouped = {acl.principal for acl in ACLS if acl.resource_type == "GROUP" and acl.operation == "READ"}
-    assert grouped == {"hub.gate", "hub.route", "hub.receipts"}
+    assert grouped == {"hub.gate", "hub.route", "hub.receipts", "hub.index"}
 
 
 def test_rights_are_read_write_and_a_look_at_groups() -> None:
@@ -114,7 +123,8 @@ def test_the_hub_sees_the_settings_of_what_strangers_write() -> None:
     seen = {(acl.principal, acl.name) for acl in ACLS if acl.operation == "DESCRIBE_CONFIGS"}
     assert {("hub.gate", "alerts.v1.az-customs"), ("hub.receipts", "receipts.v1.az")} <= seen
     assert {("operator", "alerts.v1.az-customs"), ("operator", "receipts.v1.az")} <= seen
-    assert {principal for principal, _ in seen} <= {"hub.gate", "hub.route", "hub.receipts", "hub.clock", "operator"}
+    assert ("hub.links", "answers.v1.az-customs") in seen
+    assert {principal for principal, _ in seen} <= {*(f"hub.{stage}" for stage in HUB_STAGES), "operator"}
 
 
 def test_settings_are_those_of_the_contract() -> None:

@@ -104,7 +104,7 @@ def test_a_signed_record_of_the_vectors_is_opened(vector: dict[str, Any]) -> Non
     )
     assert (schema.name, record, key.holder) == (vector["name"], vector["record"], vector["signer"])
     with pytest.raises(Refusal) as refused:
-        message.open_record(value, headers, directory=network(), at=NETWORK["now"], holders={"az-customs"})
+        message.open_record(value, headers, directory=network(), at=NETWORK["now"], holders={"kz-border"})
     assert refused.value.reason == "WRONG_AGENCY"
 
 
