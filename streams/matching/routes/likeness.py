@@ -12,6 +12,8 @@ from streams.matching.routes.stops import Stop
 
 HERE, NEAR, FAR = 40.0, 150.0, 300.0
 """Kilometres: within one town and its port; a neighbouring place reported instead; another place."""
+_ELSEWHERE: Final = 1500.0
+"""Kilometres from which an equal name in another country is chance."""
 _NEAR_WORTH: Final = 0.75
 _SPELT_ALIKE: Final = 0.72
 _CONSONANTS_ALIKE: Final = 0.8
@@ -40,6 +42,8 @@ def likeness(a: Stop, b: Stop) -> Likeness:
     by_place = _by_distance(away)
     if by_place.worth == 1.0:
         return by_place
+    if away is not None and away > _ELSEWHERE and a.country != b.country:
+        return NOTHING
     by_name = _by_names(a, b)
     if away is not None and away > FAR:
         by_name = Likeness(by_name.worth * (_NAME_FAR_AWAY if a.surveyed and b.surveyed else 0.6), by_name.how)

@@ -60,8 +60,15 @@ def prepare(record: Mapping[str, Any]) -> Route:
     waypoints = [w for w in _listed(record.get("waypoints"))[:MOST_STOPS] if isinstance(w, Mapping)]
     stops = tuple(stop for stop in map(_stop, waypoints) if stop)
     vehicles = frozenset(_vehicles(record))
-    key = ">".join(f"{s.country}{s.code}{s.written}{s.day}{s.points}" for s in stops)
+    key = ">".join(map(_key, stops))
     return Route(stops, vehicles, f"{key};{sorted(vehicles)}")
+
+
+def _key(stop: Stop) -> str:
+    """All that tells this stop from another: points of a table follow from the code and the name."""
+    x, y, z = stop.points[0] if stop.surveyed else ("", "", "")
+    day, spread = stop.day or ("", "")
+    return f"{stop.written}|{stop.country}|{stop.code}|{day}|{spread}|{x}|{y}|{z}"
 
 
 def _listed(value: object) -> list[Any]:
