@@ -1,4 +1,4 @@
-"""What a relay looks after once in a while: warnings ahead of expiry and review, overdue receipts, retention.
+"""What a relay looks after once in a while: warnings ahead of expiry and review, overdue receipts and links, retention.
 
 In the log stand ids alone. A warning comes once for each alert and each state that it is in.
 """
@@ -9,7 +9,7 @@ import time
 
 import structlog
 
-from producers import delivery, retention, validity
+from producers import delivery, links, retention, validity
 from producers.hours import now_micros
 from producers.outbox import Outbox
 
@@ -26,6 +26,7 @@ class Care:
         self._next = time.monotonic()
         self._said: set[tuple[str, str]] = set()
         self._overdue = 0
+        self._late = 0
         self.log = structlog.get_logger()
 
     def turn(self) -> bool:
@@ -36,6 +37,7 @@ class Care:
         now = validity.log_time(self._outbox, now_micros()).at
         self._warn(now)
         self._remind(now)
+        self._urge(now)
         erased = retention.erase(self._outbox, now)
         if erased:
             self.log.info("Content of alerts that have long ended was erased", messages=erased)
@@ -57,3 +59,10 @@ class Care:
         if overdue and overdue != self._overdue:
             self.log.warning("Members have not confirmed in time", messages=overdue)
         self._overdue = overdue
+
+    def _urge(self, now: int) -> None:
+        waiting = links.waiting(self._outbox)
+        late = sum(bool(one.overdue(now)) for one in waiting)
+        if late and late != self._late:
+            self.log.warning("Links wait for an answer of ours past their clocks", links=late, waiting=len(waiting))
+        self._late = late

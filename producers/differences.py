@@ -35,6 +35,24 @@ def changes(
     return found if before == after else [Change("audience", before, after), *found]
 
 
+def content(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Everything that a record says, as path and value, for a person who is about to show it to somebody."""
+    return [(change.path, change.new) for change in _leaves("", record) if change.new]
+
+
+def _leaves(path: str, value: Any) -> Iterator[Change]:
+    if path in _SILENT:
+        return
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _leaves(f"{path}.{name}" if path else name, inner)
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _leaves(f"{path}[{place}]", inner)
+    else:
+        yield Change(path.removeprefix("header."), "", "" if value == "UNKNOWN" else _shown(path, value))
+
+
 def audience_in_words(audience: Mapping[str, Any]) -> str:
     """ALL, or the members listed or left out."""
     members = ", ".join(audience["members"])

@@ -1,8 +1,8 @@
 """What became of our messages: verdicts, receipts and notices of the status topic, written into the outbox with the
 position read to.
 
-Everything here was signed, and the signer fits what is said: verdicts and notices by the hub's gate, ROUTED by its
-route, the other receipts by the edge of the member they speak for.
+Everything here was signed, and the signer fits what is said: verdicts and notices by the hub's gate, notices about
+links by the hub's links, ROUTED by its route, the other receipts by the edge of the member they speak for.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from typing import Any, cast
 
 from manara import metrics
 from manara.stores import transaction
+from producers import linking, links
 from producers.expecting import Expectations
 from producers.outbox import Outbox
 from producers.validity import LOG_TIME
 from schemas.directory import Directory, Key
 
-_GATE, _ROUTE = "hub.gate", "hub.route"
+_GATE, _ROUTE, _LINKS = "hub.gate", "hub.route", "hub.links"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,10 @@ class Ledger:
         if said.record.get("agency") != self._agency:
             raise UnfitError("it is about another agency")
         holder = said.signer.holder
-        if said.name in ("verdict", "notice"):
+        if said.name == "notice" and str(said.record.get("type")).startswith(linking.MATCH):
+            if holder != _LINKS:
+                raise UnfitError("only the hub's links gives notices about links")
+        elif said.name in ("verdict", "notice"):
             if holder != _GATE:
                 raise UnfitError("only the hub's gate gives verdicts and notices")
         elif said.name == "receipt":
@@ -154,6 +158,8 @@ class Ledger:
             record = self._keep(said)
             for receipt in said.record["receipts"]:
                 self._receipt(receipt, said.record["member"], record)
+        elif said.record["type"].startswith(linking.MATCH) and said.record["link_id"]:
+            links.take(self._db, said.record, self._keep(said))
         else:
             notice, spot = said.record, said.spot
             self._db.execute(

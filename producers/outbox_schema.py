@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 SCHEMA: Final = """
 create table messages (
@@ -122,6 +122,52 @@ create table key_entries (                     -- every certified key entry that
     primary key (kid, sequence)
 ) strict, without rowid;
 
+create table links (                           -- matches that the hub told us of: the fold of the two tables below
+    link_id text primary key,
+    alert_id text not null, version integer not null, kind text not null,  -- of our own alert
+    band text not null, evidence text not null,                            -- JSON list of kinds of evidence
+    offered_at integer not null,
+    state text not null,
+    other_agency text not null, other_member text not null,                -- "" while the other side is unnamed
+    other_alert text not null, other_reference text not null,
+    acknowledged_at integer not null, answered_at integer not null,        -- 0 for not yet
+    agreed_at integer not null, ended_at integer not null,
+    answer text not null, declined_by text not null, reason text not null
+) strict, without rowid;
+create index links_of_alert on links (alert_id);
+create index links_open on links (offered_at) where state in ('OFFERED', 'ACKNOWLEDGED');
+
+create table link_notices (                    -- what the hub said about links; the same thing twice is one
+    link_id text not null, digest text not null,
+    notice text not null,                      -- JSON of the signed notice
+    record integer,                            -- signed record that it is from
+    primary key (link_id, digest)
+) strict, without rowid;
+
+create table link_answers (                    -- what we said about links, signed
+    number  integer primary key,
+    link_id text not null,
+    answer  text not null,
+    offered_at integer not null, band text not null, evidence text not null,  -- the offer that it answers
+    reason  text not null,
+    note    text not null,                     -- stays at home
+    at      integer not null,
+    value   blob not null,
+    sig     blob not null,
+    checksum blob not null,                    -- over link_id, value, sig: a damaged row is never sent
+    damaged integer not null default 0,
+    sends   integer not null default 0,        -- times that the broker has confirmed it
+    sent_at integer                            -- null: waits for the relay
+) strict;
+create index link_answers_of_link on link_answers (link_id, number);
+create index link_answers_unsent on link_answers (number) where sent_at is null;
+
+create table not_this_person (                 -- false hits: who is not the subject of an alert of ours
+    alert_id text not null, link_id text not null, at integer not null,
+    name text not null, birth_date text not null, country text not null, note text not null,  -- "" where not known
+    primary key (alert_id, link_id)
+) strict, without rowid;
+
 create table facts (name text primary key, value any not null) strict, without rowid;
 """
 
@@ -157,6 +203,50 @@ create table unknown (
     topic text not null, topic_id text not null, partition integer not null, "offset" integer not null,
     at integer not null, value blob not null, sig blob not null,
     primary key (topic, topic_id, partition, "offset")
+) strict, without rowid;
+""",
+    4: """
+create table links (
+    link_id text primary key,
+    alert_id text not null, version integer not null, kind text not null,
+    band text not null, evidence text not null,
+    offered_at integer not null,
+    state text not null,
+    other_agency text not null, other_member text not null,
+    other_alert text not null, other_reference text not null,
+    acknowledged_at integer not null, answered_at integer not null,
+    agreed_at integer not null, ended_at integer not null,
+    answer text not null, declined_by text not null, reason text not null
+) strict, without rowid;
+create index links_of_alert on links (alert_id);
+create index links_open on links (offered_at) where state in ('OFFERED', 'ACKNOWLEDGED');
+create table link_notices (
+    link_id text not null, digest text not null,
+    notice text not null,
+    record integer,
+    primary key (link_id, digest)
+) strict, without rowid;
+create table link_answers (
+    number  integer primary key,
+    link_id text not null,
+    answer  text not null,
+    offered_at integer not null, band text not null, evidence text not null,
+    reason  text not null,
+    note    text not null,
+    at      integer not null,
+    value   blob not null,
+    sig     blob not null,
+    checksum blob not null,
+    damaged integer not null default 0,
+    sends   integer not null default 0,
+    sent_at integer
+) strict;
+create index link_answers_of_link on link_answers (link_id, number);
+create index link_answers_unsent on link_answers (number) where sent_at is null;
+create table not_this_person (
+    alert_id text not null, link_id text not null, at integer not null,
+    name text not null, birth_date text not null, country text not null, note text not null,
+    primary key (alert_id, link_id)
 ) strict, without rowid;
 """,
 }

@@ -11,7 +11,9 @@ from producers import differences, versions
 from producers.composing import Draft
 from producers.differences import Change
 from producers.errors import LifeError
+from producers.preview import decisions_as_json, preview
 from producers.versions import Current
+from schemas.audience import Decision
 from schemas.directory import Directory
 from schemas.lifecycle import ENDS, NEXT
 
@@ -20,7 +22,8 @@ from schemas.lifecycle import ENDS, NEXT
 class Plan:
     """One step of an alert's life. `receives`, `leaves`, `joins` are sorted members, None without a directory.
 
-    `joins` have had no version of the alert yet; `leaves` hold it now and would be told NO_LONGER_ADDRESSED.
+    `joins` have had no version of the alert yet; `leaves` hold it now and would be told NO_LONGER_ADDRESSED;
+    `decisions` say of each member why it would read it or not (none for an end, which goes to all that were reached).
     """
 
     draft: Draft
@@ -29,6 +32,7 @@ class Plan:
     receives: tuple[str, ...] | None
     leaves: tuple[str, ...] | None
     joins: tuple[str, ...] | None
+    decisions: tuple[tuple[str, Decision], ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For `--json`."""
@@ -43,6 +47,7 @@ class Plan:
             "receives": self.receives,
             "joins": self.joins,
             "no_longer_addressed": self.leaves,
+            "decisions": decisions_as_json(self.decisions),
         }
 
 
@@ -69,6 +74,8 @@ def plan(now_at: Current, draft: Draft, directory: Directory | None) -> Plan:
     before = versions.reach(now_at, directory)
     if message in ENDS:
         return Plan(draft, now_at.version, found, tuple(sorted(before.all)), (), ())
-    receives = frozenset(versions.readers(draft.kind, draft.header, draft.audience, directory))
+    seen = preview(draft, directory)
+    receives = frozenset(seen.deliver)
     leaves, joins = before.holding - receives, receives - before.all
-    return Plan(draft, now_at.version, found, *(tuple(sorted(some)) for some in (receives, leaves, joins)))
+    left, joined = tuple(sorted(leaves)), tuple(sorted(joins))
+    return Plan(draft, now_at.version, found, tuple(sorted(receives)), left, joined, seen.decisions)

@@ -20,11 +20,16 @@ class Preview:
 
     def as_json(self) -> dict[str, object]:
         """For `--json`."""
-        decisions = [
-            {"member": member, "receives": decision.allowed, "rule": str(decision.rule), "why": decision.sentence}
-            for member, decision in self.decisions
-        ]
+        decisions = decisions_as_json(self.decisions)
         return {"receives": list(self.deliver), "directory_seq": self.directory_seq, "decisions": decisions}
+
+
+def decisions_as_json(decisions: Iterable[tuple[str, policy.Decision]]) -> list[dict[str, object]]:
+    """Why each member would read a draft or not, for `--json`."""
+    return [
+        {"member": member, "receives": decision.allowed, "rule": str(decision.rule), "why": decision.sentence}
+        for member, decision in decisions
+    ]
 
 
 def preview(draft: Draft, directory: Directory) -> Preview:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,12 +22,15 @@ from typing import Any, Self
 from manara import keys, metrics
 from manara.errors import BrokerError, InUseError
 from manara.settings import Settings
-from producers import checking, scalars, shapes, standing, validity, versions
+from producers import answers, checking, links, scalars, shapes, sharing, standing, validity, versions
+from producers.answers import Answered, Why
 from producers.composing import Author, Draft, compose, readers
 from producers.errors import AuthorError, FaultyError, KeyNotUsableError
 from producers.faults import Fault
 from producers.forms import Form
 from producers.hours import now_micros
+from producers.linking import LIVING, Says, State
+from producers.links import Held
 from producers.nodes import from_python
 from producers.outbox import BULK, LIVE, Accepted, Outbox
 from producers.planning import plan
@@ -129,6 +132,39 @@ class Publisher:
     def _end(self, alert: str, message: str, reason: str, note: str, version: int | None) -> Accepted:
         now_at = self._current(alert, message, version)
         return self._say(now_at, versions.end(now_at, message, now_micros(), reason=reason, note=note))
+
+    def links(self, states: Collection[State] = LIVING) -> list[Held]:
+        """Matches with alerts of other states that the hub has told us of, in these states; the oldest offer first."""
+        return links.held(self.outbox, states)
+
+    def answer(
+        self,
+        link: str,
+        says: str,
+        *,
+        reason: str = "",
+        note: str = "",
+        not_this_person: Mapping[str, str] | None = None,
+    ) -> Answered:
+        """Say ACKNOWLEDGED, ACCEPTED or DECLINED of a link (its id, or 8 characters of it or more), signed and durable
+        when this returns; the relay carries it.
+
+        A decline has a reason of `answers.REASONS`; the note stays here. `not_this_person` is an OtherPerson, kept with
+        a MISTAKEN_IDENTITY. AuthorError, LifeError, KeyNotUsableError.
+        """
+        now = now_micros()
+        self._check_key(self._trust.remembered(), now)
+        why = Why(reason, note, not_this_person)
+        return answers.give(self.outbox, link, _says(says), self._key, now=now, why=why)
+
+    def share(self, link: str, *, version: int | None = None) -> Accepted:
+        """Let the other side of an agreed link read our alert: its own next version, with one member more."""
+        found = links.get(self.outbox, link).link
+        sharing.shareable(found)
+        now_at = self._current(found.alert_id, "UPDATE", version)
+        draft = sharing.widened(now_at, found, now_micros())
+        sharing.check(plan(now_at, draft, self._trust.remembered()), found)
+        return self.accept([draft])[0]
 
     def _current(self, alert: str, message: str, version: int | None) -> Current:
         found = versions.current(self.outbox, alert)
@@ -268,6 +304,13 @@ def _micros(name: str, text: str | dt.datetime, now: int, *, end_of_day: bool) -
         return scalars.micros(written, now, end_of_day=end_of_day)
     except scalars.ScalarError as error:
         raise AuthorError(f"{name}: {written!r} is not a date.", f"{error.remedy}.") from error
+
+
+def _says(text: str) -> Says:
+    try:
+        return Says(text.strip().upper())
+    except ValueError as error:
+        raise AuthorError(f"{text!r} is no answer to a link.", f"Write one of: {', '.join(Says)}.") from error
 
 
 def new_id() -> str:

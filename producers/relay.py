@@ -22,6 +22,8 @@ from manara import kafka, metrics, stores
 from manara.errors import BrokerError, Cause, ManaraError
 from manara.process import Context
 from manara.settings import Settings
+from producers import answers
+from producers.answering import Answerer
 from producers.care import Care
 from producers.hours import now_micros as now_micros  # noqa: PLC0414 - it was this module's before
 from producers.ledger import Ledger
@@ -47,6 +49,7 @@ class _Line:
     """The clients to one cluster, alive until the first trouble."""
 
     sender: Sender
+    answerer: Answerer
     listener: Listener
     admin: AdminClient
     problem: kafka.Problem
@@ -55,6 +58,7 @@ class _Line:
 
     def close(self, grace: float) -> None:
         self.sender.close(grace)
+        self.answerer.close(grace)
         self.listener.close()
 
 
@@ -71,6 +75,7 @@ class Relay:
         self._clock = clock
         self._inlet = names.inlet(settings.agency)
         self._status = names.status(settings.agency)
+        self._answers = names.answers(settings.agency)
         self._heartbeat = names.heartbeat
         self._trust = Trust(settings, outbox)
         self._line: _Line | None = None
@@ -92,6 +97,7 @@ class Relay:
             line = self._connect()
             self._look(line)
             moved = line.sender.step(line.inlet_id, wait / 2)
+            moved = line.answerer.step() or moved
             heard = line.listener.step(0 if moved else wait / 2)
             self._watch(line)
         except BrokerError:
@@ -131,9 +137,10 @@ class Relay:
         if self._line is None:
             settings, problem = self._settings.kafka, kafka.Problem(self._settings.kafka)
             sender = Sender(settings, self._outbox, self._inlet, self._clock)
+            answerer = Answerer(settings, self._outbox, self._answers, self._clock)
             ledger = Ledger(self._outbox, self._settings.agency, self._trust.remembered)
             listener = Listener(settings, ledger, (self._status, self._heartbeat), self._trust.directory)
-            self._line = _Line(sender, listener, kafka.admin(settings, problem=problem), problem)
+            self._line = _Line(sender, answerer, listener, kafka.admin(settings, problem=problem), problem)
         return self._line
 
     def _look(self, line: _Line) -> None:
@@ -160,8 +167,19 @@ class Relay:
             )
         line.inlet_id = ids[self._inlet]
         line.listener.assign(ids[self._status], timeout=10)
+        self._look_at_answers(line, cluster)
         line.looked_at, line.sender.suspicious = time.monotonic(), False
         self.connected_once = True
+
+    def _look_at_answers(self, line: _Line, cluster: str) -> None:
+        """The topic of answers to links, where any were given; that it is not there stops nothing else."""
+        if not answers.any_given(self._outbox):
+            return
+        try:
+            found = kafka.topic_ids(line.admin, [self._answers])
+        except KafkaException:  # without the right to see it, it is as if it were not there
+            found = {}
+        line.answerer.look(cluster, found.get(self._answers))
 
     def _watch(self, line: _Line) -> None:
         """The client does not give up by itself: nothing confirmed for a minute while messages are in flight is

@@ -2,9 +2,9 @@
 """Retention: what an alert said is erased 30 days after its end, and the proof of it stays.
 
 An alert has ended when the hub has admitted its end, or when its last version has expired, by log time. Erased are the
-signed bytes of every version that had content, and the reference; digests, numbers, verdicts, receipts and the end
-itself, which holds no content, stay: nothing is imported twice, and it can be shown what became of it. What still waits
-for the hub is kept.
+signed bytes of every version that had content, the reference, and what its links told of other states' alerts; digests,
+numbers, verdicts, receipts, our answers and the end itself, which hold no content, stay: nothing is imported twice, and
+it can be shown what became of it. What still waits for the hub is kept.
 """
 
 from __future__ import annotations
@@ -32,6 +32,18 @@ _ENDED: Final = (
 )
 
 
+def _forget_links(db: apsw.Connection, alert_id: str) -> None:
+    """What was known of other states' alerts through links with this one; our signed answers, without notes, stay."""
+    mine = "select link_id from links where alert_id = ?"
+    db.execute(
+        f"delete from signed where id in (select record from link_notices where link_id in ({mine}))", (alert_id,)
+    )
+    db.execute(f"update link_answers set note = '' where link_id in ({mine})", (alert_id,))
+    db.execute(f"delete from link_notices where link_id in ({mine})", (alert_id,))
+    db.execute("delete from links where alert_id = ?", (alert_id,))
+    db.execute("delete from not_this_person where alert_id = ?", (alert_id,))
+
+
 def erase(outbox: Outbox, now: int) -> int:
     """Erase what has ended long enough ago at log time `now`; how many messages. A bounded share at a time."""
     due = [row[0] for row in outbox.db.execute(_ENDED, (now - KEPT,)).fetchall()]
@@ -51,6 +63,7 @@ def erase(outbox: Outbox, now: int) -> int:
                 (now, alert_id),
             )
             erased += db.changes()
+            _forget_links(db, str(alert_id))
     with contextlib.suppress(apsw.BusyError):  # the next time, then
         outbox.db.execute("pragma wal_checkpoint(truncate)").fetchall()
     return erased

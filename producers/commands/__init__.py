@@ -1,10 +1,21 @@
-"""The agency's commands of the command line: to write, check and publish, the life cycle, status and proofs, relay."""
+"""The agency's commands of the command line: to write, check and publish, the life cycle, links, proofs, the relay."""
 
 from __future__ import annotations
 
 import typer
 
-from producers.commands import carrying, checks, importing, living, proving, publishing, statuses, templates
+from producers.commands import (
+    carrying,
+    checks,
+    importing,
+    links,
+    living,
+    matching,
+    proving,
+    publishing,
+    statuses,
+    templates,
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -22,4 +33,6 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(proving.verify)
     app.command("status")(statuses.status)
     app.command("trace")(statuses.trace)
+    app.add_typer(links.app, name="links")
+    app.command("match")(matching.match)
     app.command("relay")(carrying.relay)

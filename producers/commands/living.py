@@ -6,7 +6,7 @@ Each is a dry run unless --send: what changes, who would get it, who would be to
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -36,6 +36,7 @@ Lock = Annotated[
 ]
 Note = Annotated[str, typer.Option(help="A sentence for whoever holds the alert. No names: it is kept as proof.")]
 Make = Callable[[Current, int], Draft]
+Look = Callable[[Plan], Mapping[str, object]]
 
 
 class How(NamedTuple):
@@ -71,7 +72,7 @@ def update(
     settings = agency_settings(ctx)
     author = Author.of(settings.agency)
     chosen = alert or _named(node, file)
-    _act(
+    act(
         ctx,
         chosen,
         "UPDATE",
@@ -97,7 +98,7 @@ def extend(
     manara extend 2026/118-A --until +90d --send
     """
     how = How(send, wait, timeout, yes, as_json, version)
-    _act(ctx, alert, "EXTEND", how, lambda now_at, now: extended(now_at, until, review, now))
+    act(ctx, alert, "EXTEND", how, lambda now_at, now: extended(now_at, until, review, now))
 
 
 def suspend(
@@ -115,7 +116,7 @@ def suspend(
     manara suspend 2026/118-A --send --wait
     """
     how = How(send, wait, timeout, yes, as_json, version)
-    _act(ctx, alert, "SUSPEND", how, lambda now_at, now: versions.follow(now_at, "SUSPEND", now))
+    act(ctx, alert, "SUSPEND", how, lambda now_at, now: versions.follow(now_at, "SUSPEND", now))
 
 
 def resume(
@@ -133,7 +134,7 @@ def resume(
     manara resume 2026/118-A --send --wait
     """
     how = How(send, wait, timeout, yes, as_json, version)
-    _act(ctx, alert, "RESUME", how, lambda now_at, now: versions.follow(now_at, "RESUME", now))
+    act(ctx, alert, "RESUME", how, lambda now_at, now: versions.follow(now_at, "RESUME", now))
 
 
 def cancel(
@@ -195,7 +196,7 @@ def fulfil(
 
 def _end(ctx: typer.Context, alert: str, message: str, why: tuple[str, str], how: How) -> None:
     reason, text = why
-    _act(ctx, alert, message, how, lambda now_at, now: versions.end(now_at, message, now, reason=reason, note=text))
+    act(ctx, alert, message, how, lambda now_at, now: versions.end(now_at, message, now, reason=reason, note=text))
 
 
 def _read(file: Path, *, as_json: bool) -> Node:
@@ -229,8 +230,11 @@ def _from_file(draft: Draft, file: Path) -> Draft:
     return draft
 
 
-def _act(ctx: typer.Context, alert: str, message: str, how: How, make: Make) -> None:
-    """Plan one step of an alert's life, show it, and with --send take it."""
+def act(ctx: typer.Context, alert: str, message: str, how: How, make: Make, look: Look | None = None) -> None:
+    """Plan one step of an alert's life, show it, and with --send take it.
+
+    `look` sees the plan first: it may refuse it, and what it returns is said beside it in --json.
+    """
     settings = agency_settings(ctx)
     outbox = Outbox.open(settings.folder, settings.agency)
     try:
@@ -246,10 +250,11 @@ def _act(ctx: typer.Context, alert: str, message: str, how: How, make: Make) -> 
         outbox.close()
     if remark:
         note(remark)
+    more = look(found) if look is not None else {}
     if how.as_json and not how.send:
-        print_json({"sent": False, "alert": found.as_json()})
+        print_json({"sent": False, "alert": found.as_json(), **more})
     elif not how.as_json:
-        _show(found, sending=how.send)
+        _show(found, sending=how.send, why=look is not None)
     if not how.send:
         return
     if not how.yes and not how.as_json and not confirm_or_go(f"{message.title()} the alert {now_at.alert_id}?"):
@@ -257,7 +262,7 @@ def _act(ctx: typer.Context, alert: str, message: str, how: How, make: Make) -> 
     send_drafts(settings, [draft], wait=how.wait, timeout=how.timeout, as_json=how.as_json)
 
 
-def _show(found: Plan, *, sending: bool) -> None:
+def _show(found: Plan, *, sending: bool, why: bool = False) -> None:
     screen, header = out(), found.draft.header
     screen.print(
         f"{header['message']} of {found.draft.kind} {header['alert_id']}: version {found.based_on} becomes "
@@ -275,6 +280,8 @@ def _show(found: Plan, *, sending: bool) -> None:
         screen.print("  who would receive it is not known: there is no directory here", markup=False)
     else:
         screen.print(f"  would go to {', '.join(found.receives) or 'nobody'}", markup=False)
+    for _, decision in found.decisions if why else ():
+        screen.print(f"    {decision.sentence} [{decision.rule}]", style="dim", markup=False)
     if found.joins:
         screen.print(f"    for the first time: {', '.join(found.joins)}", style="yellow", markup=False)
     if found.leaves:

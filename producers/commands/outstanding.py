@@ -1,4 +1,4 @@
-"""What members owe us, and what needs its author soon, in words: parts of `manara status`."""
+"""What members owe us, what we owe for links, and what needs its author soon, in words: parts of `manara status`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import typer
 from manara.console import out, print_json, print_table, printable
 from manara.settings import Settings
 from manara.trace import clock
-from producers import delivery, validity, versions
+from producers import answers, delivery, links, validity, versions
 from producers.clocks import Due, Mark
 from producers.commands.saying import counted
 from producers.delivery import Board
 from producers.hours import now_micros
+from producers.links import Held
 from producers.outbox import Outbox
 from producers.trust import Trust
 from producers.validity import Warned
@@ -100,6 +101,48 @@ def say_dues(board: Board, number: int, now: int) -> None:
     for one in board.mismatches:
         if mine and one.version == mine[0].version:
             screen.print(f"  {one.sentence}", style="yellow", markup=False)
+
+
+def say_links(waiting: Sequence[Held], now: int) -> None:
+    """Links that wait for an answer of ours: how many, and each one that is past its clock."""
+    if not waiting:
+        return
+    screen = out()
+    late = [(one, owed(one, now)) for one in waiting if one.overdue(now)]
+    text = f"{counted(len(waiting), 'link')} for us to answer, {len(late)} past their clocks: `manara links list`"
+    screen.print(text, style="yellow", markup=False)
+    for one, words in late[:_SHOWN]:
+        name = printable(f"link {one.link.link_id[:8]} of our {one.link.kind} {one.national_ref or one.link.alert_id}")
+        screen.print(f"  {name}, {one.link.band.lower()}: {words}", style="red", markup=False)
+    if len(late) > _SHOWN:
+        screen.print(f"  … and {len(late) - _SHOWN} more", style="red")
+
+
+def owed(one: Held, now: int) -> str:
+    """What we owe for a link next, in words; "" for nothing. What is overdue comes first."""
+    due = min((due for due in one.clocks if not due.done_at), key=lambda due: due.due_at, default=None)
+    if due is None:
+        return ""
+    left = f"overdue by {span(now - due.due_at)}" if due.overdue(now) else f"{span(due.due_at - now)} left"
+    return f"{due.owes}: {left}"
+
+
+def links_as_json(outbox: Outbox, waiting: Sequence[Held], now: int) -> dict[str, object]:
+    """The same for machines, with how many links stand in each state."""
+    late = [
+        {"link_id": one.link.link_id, "alert_id": one.link.alert_id, "owes": due.owes, "late_us": now - due.due_at}
+        for one in waiting
+        for due in one.overdue(now)
+    ]
+    states = links.counts(outbox)
+    unsent = answers.waiting(outbox)
+    return {
+        "open": len(waiting),
+        "overdue": len({one["link_id"] for one in late}),
+        "late": late,
+        "states": states,
+        "unsent": unsent,
+    }
 
 
 def say_warnings(warned: Sequence[Warned]) -> None:

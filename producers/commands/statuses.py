@@ -10,8 +10,8 @@ import typer
 from manara.console import out, print_json, print_table, printable
 from manara.settings import Settings
 from manara.trace import clock, show
-from producers import anew, delivery, standing, validity
-from producers.commands.outstanding import report_outstanding, say_dues, say_warnings
+from producers import anew, delivery, links, standing, validity
+from producers.commands.outstanding import links_as_json, report_outstanding, say_dues, say_links, say_warnings
 from producers.commands.saying import agency_settings, counted
 from producers.delivery import Board
 from producers.errors import AuthorError
@@ -141,6 +141,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
     latest = list(standing.latest(outbox, _SHOWN))
     notices = standing.notices(outbox, 5)
     lost = anew.lost(outbox, now.at)
+    owed = links.waiting(outbox)
     if as_json:
         said = [asdict(notice) for notice in notices]
         found = [{**asdict(one), "stage": one.stage, "validity": one.validity(now.at).words} for one in latest]
@@ -154,6 +155,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
                 "warnings": [asdict(one) for one in warned],
                 "publish_anew": [{**asdict(one), "sentence": one.sentence} for one in lost],
                 "receipts": {"outstanding": len(board.outstanding), "overdue": board.overdue, "disbelieved": doubted},
+                "links": links_as_json(outbox, owed, now.at),
             }
         )
         return
@@ -165,6 +167,7 @@ def _all(settings: Settings, outbox: Outbox, *, as_json: bool) -> None:
     if board.outstanding:
         text = f"{counted(len(board.outstanding), 'answer')} of members outstanding, {board.overdue} past their clocks"
         screen.print(f"{text}: `manara status --outstanding`", style="yellow", markup=False)
+    say_links(owed, now.at)
     if doubted:
         told = ", ".join(f"{number} {why}" for why, number in doubted.items())
         screen.print(f"Receipts that were not taken: {told}", style="dim", markup=False)

@@ -1,0 +1,83 @@
+"""After a link: the author's own next version that lets the other state read it, or that says who is not meant. Pure.
+
+Content moves in no other way. Nothing of the other side goes into the alert: every reader of ours would learn that the
+other state has one, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from producers import versions
+from producers.composing import Draft
+from producers.errors import AuthorError, LifeError
+from producers.linking import Link, State
+from producers.planning import Plan
+from producers.versions import Current
+
+
+def shareable(link: Link) -> str:
+    """The member with whom this link is to be shared. LifeError where it is not agreed, or that side is unnamed."""
+    if link.state is not State.AGREED:
+        raise LifeError(
+            f"The link {link.link_id} is {link.state}: an alert is shared only when both have accepted.",
+            "Accept it (`manara links accept`) or wait for the other side; `manara links show` says how it stands.",
+        )
+    if not link.other.member:
+        raise LifeError(
+            f"The link {link.link_id} does not name the other side, so there is nobody to share with.",
+            "Wait until the hub names it; the relay brings the notice.",
+        )
+    return link.other.member
+
+
+def widened(now_at: Current, link: Link, now: int) -> Draft:
+    """The alert's next version, as it is, with one reader more: the member on the other side. LifeError as
+    `shareable`, or where it is addressed already.
+    """
+    member = shareable(link)
+    draft = versions.follow(now_at, "UPDATE", now)
+    mode, members = draft.audience["mode"], set(draft.audience["members"])
+    addressed = mode == "ALL" or (member in members) == (mode == "LISTED")
+    if addressed:
+        raise LifeError(
+            f"{member} is among the readers of the alert {now_at.alert_id} already (version {now_at.version}).",
+            f"Nothing is to be shared; `manara status {now_at.alert_id}` says whether {member} has stored it.",
+        )
+    members ^= {member}
+    draft.audience.update(mode=mode if members else "ALL", members=sorted(members))
+    return draft
+
+
+def check(found: Plan, link: Link) -> None:
+    """AuthorError where the policy would not let the other side read it: an update would be sent for nothing."""
+    member = link.other.member
+    if found.receives is None or member in found.receives:
+        return
+    why = next((decision.sentence for code, decision in found.decisions if code == member), "")
+    raise AuthorError(
+        f"{member} would not get it. {why}".strip(),
+        "Change what the alert says about handling with `manara update`, or share it in another way.",
+    )
+
+
+def excluding(now_at: Current, entries: Sequence[Mapping[str, Any]], now: int) -> Draft:
+    """The alert's next version with persons who are not meant by it. AuthorError where it is not about a person, or
+    none of them has a name.
+    """
+    if now_at.kind != "person":
+        raise AuthorError(
+            f"The alert {now_at.alert_id} is about a {now_at.kind}: it has no place for persons who are not meant.",
+            "The false hit is kept here; nothing else is to be done.",
+        )
+    draft = versions.follow(now_at, "UPDATE", now)
+    known = draft.record["not_this_person"]
+    named = [dict(entry) for entry in entries if entry["name"]]
+    if not named:
+        raise AuthorError(
+            "Nobody knows yet who it is that our alert is not about.",
+            "Say it with --not-this-person NAME, and --birth and --country where they are known.",
+        )
+    draft.record["not_this_person"] = [*known, *(entry for entry in named if entry not in known)]
+    return draft
