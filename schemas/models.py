@@ -1242,6 +1242,8 @@ class Mention(TypedDict):
     """Numbers in the alert."""
     waypoints: list[MentionedPlace]
     """Of a route, in order."""
+    not_these: list[MentionedPerson]
+    """Persons known to be others: somebody who is rather one of these is not linked."""
 
 
 class Flow(TypedDict):

@@ -2512,6 +2512,18 @@ def _mention(b: bytes, i: int) -> tuple[dict[str, Any], int]:
         if b[i]:
             raise ValueError("more than one block")
     i += 1
+    f15 = []
+    n = b[i]
+    if n:
+        if n & 0x81:
+            n, i = _size(b, i)
+        i += 1
+        for _ in range(n >> 1):
+            v, i = _mentioned_person(b, i)
+            f15.append(v)
+        if b[i]:
+            raise ValueError("more than one block")
+    i += 1
     return {
         "agency": f0,
         "alert_id": f1,
@@ -2528,6 +2540,7 @@ def _mention(b: bytes, i: int) -> tuple[dict[str, Any], int]:
         "persons": f12,
         "identifiers": f13,
         "waypoints": f14,
+        "not_these": f15,
     }, i
 
 

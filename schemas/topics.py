@@ -276,6 +276,7 @@ def _agency_topics(agency: str, make: _Maker, names: Names) -> list[Topic]:
             ("answer",),
             writers=(agency,),
             readers=("hub.links", OPERATOR),
+            groups={"hub.links": names.group("links")},
             config=_compacted(64),
         ),
     ]
@@ -345,9 +346,10 @@ def _correlation_topics(lanes: int, make: _Maker, names: Names) -> list[Topic]:
         make.topic(
             names.mentions,
             ("mention",),
-            writers=("hub.index", "hub.correlate"),
+            writers=("hub.index",),
             readers=("hub.correlate",),
-            describers=(OPERATOR, "hub.index"),
+            groups={"hub.correlate": names.group("correlate")},
+            describers=(OPERATOR,),
             partitions=lanes,
             config=_compacted(1024),
         ),
@@ -356,6 +358,7 @@ def _correlation_topics(lanes: int, make: _Maker, names: Names) -> list[Topic]:
             ("flow",),
             writers=("hub.index",),
             readers=("hub.correlate",),
+            groups={"hub.correlate": names.group("correlate")},
             describers=(OPERATOR,),
             config=_kept(35, 1024),
         ),
@@ -364,6 +367,7 @@ def _correlation_topics(lanes: int, make: _Maker, names: Names) -> list[Topic]:
             ("link",),
             writers=("hub.correlate",),
             readers=("hub.correlate", "hub.links", OPERATOR),
+            groups={"hub.links": names.group("links")},
             config=_compacted(1024),
         ),
         make.topic(

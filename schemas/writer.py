@@ -2168,7 +2168,7 @@ def _mentioned_place(r: Any, out: bytearray) -> None:
 
 
 def _mention(r: Any, out: bytearray) -> None:
-    if type(r) is not dict or len(r) != 15:
+    if type(r) is not dict or len(r) != 16:
         _fail(r)
     t = _utf8_of(r["agency"])
     n = len(t)
@@ -2281,6 +2281,14 @@ def _mention(r: Any, out: bytearray) -> None:
         _add(2 * len(a), out)
         for x in a:
             _mentioned_place(x, out)
+    out.append(0)
+    a = r["not_these"]
+    if type(a) is not list:
+        _fail(a)
+    if a:
+        _add(2 * len(a), out)
+        for x in a:
+            _mentioned_person(x, out)
     out.append(0)
 
 

@@ -101,7 +101,7 @@ def test_a_member_out_of_standing_has_no_rights() -> None:
 def test_groups_are_the_hubs_alone() -> None:
     """Members' clients assign."""
     grouped = {acl.principal for acl in ACLS if acl.resource_type == "GROUP" and acl.operation == "READ"}
-    assert grouped == {"hub.gate", "hub.route", "hub.receipts", "hub.index"}
+    assert grouped == {"hub.gate", "hub.route", "hub.receipts", "hub.index", "hub.correlate", "hub.links"}
 
 
 def test_rights_are_read_write_and_a_look_at_groups() -> None:
