@@ -111,16 +111,10 @@ def _joins(
             second.kind,
         }:
             continue
-        joined = first.sound + second.sound
-        likeness = _joined_likeness(whole, joined, arabic=first.arabic and second.arabic)
-        if likeness >= _JOINED:
-            yield likeness * _READING, whole.weight + first.weight + second.weight, i, (j, k)
-
-
-def _joined_likeness(whole: Part, joined: str, *, arabic: bool) -> float:
-    if whole.arabic == arabic:
-        return similarity.spelled(min(whole.sound, joined), max(whole.sound, joined))
-    return similarity.abjad(whole.sound, joined) if whole.arabic else similarity.abjad(joined, whole.sound)
+        if first.arabic == second.arabic and similarity.close(whole.skeleton, first.skeleton + second.skeleton):
+            likeness = _heard(whole.sound, first.sound + second.sound, whole.arabic, first.arabic)
+            if likeness >= _JOINED:
+                yield likeness * _READING, whole.weight + first.weight + second.weight, i, (j, k)
 
 
 def likeness_of(one: Part, other: Part) -> float:
@@ -134,12 +128,13 @@ def _likeness(one: Part, other: Part) -> float:
         return 1.0 if one.arabic == other.arabic else similarity.SAME_SOUND
     if one.kind == "initial" or other.kind == "initial":
         return _INITIAL if _same_initial(one, other) else 0.0
-    if one.family and one.family == other.family:
+    related = not set(one.families).isdisjoint(other.families)
+    if related:
         return similarity.FAMILY
     if one.arabic == other.arabic and one.sound == other.sound:
         return similarity.SAME_SOUND
     likeness = _by_sound(one, other)
-    if one.family and other.family:
+    if one.families and other.families:
         return min(likeness, similarity.OTHER_FAMILY)
     return likeness
 
@@ -150,14 +145,16 @@ def _same_initial(one: Part, other: Part) -> bool:
 
 def _by_sound(one: Part, other: Part) -> float:
     """Likeness by sounds, over all readings of both; nothing where the skeletons are too far apart."""
-    if not similarity.near(one.skeleton, other.skeleton) and not (one.readings or other.readings):
-        return 0.0
-    if one.arabic != other.arabic:
-        arabic, latin = (one, other) if one.arabic else (other, one)
-        return max(similarity.abjad(arabic.sound, sound) for sound in (latin.sound, *latin.readings))
-    best = similarity.spelled(one.sound, other.sound)
-    for mine in (one.sound, *one.readings):
-        for theirs in (other.sound, *other.readings):
-            if (mine, theirs) != (one.sound, other.sound):
-                best = max(best, _READING * similarity.spelled(min(mine, theirs), max(mine, theirs)))
+    best = 0.0
+    for mine, bones in ((one.sound, one.skeleton), *one.readings):
+        for theirs, others in ((other.sound, other.skeleton), *other.readings):
+            if similarity.near(bones, others):
+                trust = 1.0 if mine is one.sound and theirs is other.sound else _READING
+                best = max(best, trust * _heard(mine, theirs, one.arabic, other.arabic))
     return best
+
+
+def _heard(mine: str, theirs: str, mine_arabic: bool, theirs_arabic: bool) -> float:
+    if mine_arabic == theirs_arabic:
+        return similarity.spelled(min(mine, theirs), max(mine, theirs))
+    return similarity.abjad(mine, theirs) if mine_arabic else similarity.abjad(theirs, mine)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from manara.matching.rarity import rarity
 
 if TYPE_CHECKING:
-    from manara.matching.names import Name, Part
+    from manara.matching.names import Name
     from manara.matching.persons import Person
 
 _MOST_PARTS, _MOST_TOKENS = 6, 40
@@ -25,12 +25,7 @@ def tokens(person: Person) -> tuple[str, ...]:
 
 
 def _of_name(one: Name) -> list[tuple[str, float]]:
-    keys = sorted({key(part): part.weight for part in one.parts if part.kind == "name" and len(part.text) > 1}.items())
+    keys = sorted({part.key: part.weight for part in one.parts if part.kind == "name" and len(part.text) > 1}.items())
     strongest = sorted(keys, key=lambda item: (-item[1], item[0]))[:_MOST_PARTS]
     found = [(f"name:{a}+{b}", wa + wb) for (a, wa), (b, wb) in combinations(sorted(strongest), 2)]
     return found + [(f"name:{k}", w) for k, w in strongest if rarity(k) >= _RARE and len(k) > len("~bc")]
-
-
-def key(part: Part) -> str:
-    """What a part is blocked under: its family, or its skeleton."""
-    return part.family or "~" + part.skeleton

@@ -44,7 +44,7 @@ def _how(agreement: Agreement) -> str:
     if agreement.likeness == SAME_SOUND:
         return "sound the same"
     if agreement.likeness == FAMILY:
-        return f"spellings of one name ({agreement.left[0].family})"
+        return f"spellings of one name ({agreement.left[0].families[0]})"
     if "initial" in {agreement.left[0].kind, agreement.right[0].kind}:
         return "an initial that fits"
     across = " across scripts" if agreement.left[0].arabic != agreement.right[0].arabic else ""

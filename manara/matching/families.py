@@ -8,23 +8,32 @@ from manara.matching.script import is_abjad, romanise, words
 from manara.matching.spelling import abjad_sounds, sounds
 from manara.matching.tables import rows
 
+Families = tuple[str, ...]
+"""Names of families, the one under which the name is counted first; a spelling such as Said belongs to two."""
+
 
 @lru_cache(1)
-def _table() -> tuple[dict[str, str], dict[str, str]]:
-    """Family by spelling, and family by sounds where only one family sounds so."""
-    spelled: dict[str, str] = {}
-    heard: dict[str, set[str]] = {}
+def _table() -> tuple[dict[str, Families], dict[str, Families]]:
+    """Families by spelling, and by sounds, for spellings the table does not have but that sound like one it has."""
+    spelled: dict[str, Families] = {}
+    heard: dict[str, Families] = {}
     for name, spellings in rows("families.tsv"):
         for written in (name, *spellings.split()):
             for word in words(written):
-                latin, arabic = romanise(word), is_abjad(word)
-                spelled.setdefault(("~" if arabic else "") + latin, name)
-                heard.setdefault("~" + abjad_sounds(latin) if arabic else sounds(latin), set()).add(name)
-    return spelled, {sound: min(names) for sound, names in heard.items() if len(names) == 1}
+                latin, mark = romanise(word), "~" * is_abjad(word)
+                _enter(spelled, mark + latin, name)
+                _enter(heard, mark + (abjad_sounds(latin) if mark else sounds(latin)), name)
+    return spelled, heard
 
 
-def family(latin: str, sound: str, *, arabic: bool) -> str:
-    """The family a romanised word belongs to, by its spelling or by its sounds; empty where none is known."""
+def _enter(table: dict[str, Families], key: str, name: str) -> None:
+    known = table.get(key, ())
+    if name not in known:
+        table[key] = (*known, name)
+
+
+def families(latin: str, sound: str, *, arabic: bool) -> Families:
+    """The families a romanised word belongs to, by its spelling or else by its sounds; empty where none is known."""
     spelled, heard = _table()
-    mark = "~" if arabic else ""
-    return spelled.get(mark + latin) or heard.get(mark + sound, "")
+    mark = "~" * arabic
+    return spelled.get(mark + latin) or heard.get(mark + sound, ())

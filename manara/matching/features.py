@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from manara.matching.alignment import Alignment
+    from manara.matching.names import Part
 
 KNOTS = (0.60, 0.75, 0.88, 0.96, 1.0)
 """Degrees of likeness between which the worth of an agreement is drawn as straight lines."""
@@ -14,7 +15,9 @@ FEATURES = (
     *(f"agreed_{knot:.2f}" for knot in KNOTS),
     "agreed_rare",
     "conflict",
+    "conflict_parts",
     "extra",
+    "extra_parts",
     "coverage",
     "weakest",
     "lone",
@@ -33,7 +36,7 @@ FEATURES = (
     "countries_apart",
 )
 """Names of the features, in the order of their weights."""
-_MOST_AGREED = 2.5
+_MOST_AGREED, _MOST_EXTRA = 2.5, 4
 
 
 def of_names(found: Alignment) -> dict[str, float]:
@@ -52,12 +55,21 @@ def of_names(found: Alignment) -> dict[str, float]:
     total = 2 * agreed + over[0] + over[1]
     values["agreed_rare"] = min(agreed, _MOST_AGREED)
     values["conflict"], values["extra"] = over[0], over[1] - over[0]
+    left, right = _names(found.left_over), _names(found.right_over)
+    values["conflict_parts"], values["extra_parts"] = (
+        float(min(left, right)),
+        float(min(abs(left - right), _MOST_EXTRA)),
+    )
     values["coverage"] = 2 * agreed / total if total else 0.0
     values["weakest"] = 1.0 - weakest
     values["lone"] = float(substantive <= 1)
     if any(a.left[0].arabic != a.right[0].arabic for a in found.agreements):
         values["scripts_differ"], values["scripts_conflict"] = 1.0, over[0]
     return values
+
+
+def _names(parts: tuple[Part, ...]) -> int:
+    return sum(part.kind == "name" for part in parts)
 
 
 def _shares(likeness: float) -> list[tuple[str, float]]:

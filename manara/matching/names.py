@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from manara.matching.families import family
+from manara.matching.families import Families, families
 from manara.matching.rarity import rarity
 from manara.matching.script import is_abjad, romanise, words
 from manara.matching.spelling import abjad_sounds, skeleton, sounds
@@ -28,13 +28,19 @@ class Part:
 
     text: str
     sound: str
-    readings: tuple[str, ...]
+    readings: tuple[tuple[str, str], ...]
+    """Second readings, each as its sounds and its skeleton."""
     skeleton: str
-    family: str
+    families: Families
     weight: float
     arabic: bool
     kind: str
     """name, minor, title or initial."""
+
+    @property
+    def key(self) -> str:
+        """What the part is counted and blocked under: its first family, or ~ and its skeleton."""
+        return self.families[0] if self.families else "~" + self.skeleton
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,16 +69,16 @@ def name(written: str) -> Name | None:
         written=written,
         parts=parts,
         key=" ".join(part.text + "~" * part.arabic for part in parts),
-        keys=frozenset(part.family or part.skeleton for part in parts if part.kind != "initial"),
+        keys=frozenset(part.key for part in parts if part.kind != "initial"),
     )
 
 
 def _abd_allah(found: list[Part]) -> list[Part]:
     """The parts with Abd and Allah, written apart, as the one name they are."""
-    families = [part.family for part in found]
-    if "abd" not in families or "allah" not in families:
+    held = {part.key for part in found}
+    if not {"abd", "allah"} <= held:
         return found
-    kept = [part for part in found if part.family not in {"abd", "allah"}]
+    kept = [part for part in found if part.key not in {"abd", "allah"}]
     return [*kept, part("abdullah", arabic=False)]
 
 
@@ -87,14 +93,14 @@ def _titles_weighed(found: list[Part]) -> list[Part]:
 @lru_cache(4096)
 def _title(title: Part, *, heavy: bool) -> Part:
     weight = _TITLE_ALONE if heavy else _TITLE_AMONG_OTHERS
-    return Part(title.text, title.sound, title.readings, title.skeleton, title.family, weight, title.arabic, "title")
+    return Part(title.text, title.sound, title.readings, title.skeleton, title.families, weight, title.arabic, "title")
 
 
 @lru_cache(1)
 def _kinds() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
     """Particles and titles as romanised words, and the families of what follows Abd al-."""
     table = {kind: [w for entry in entries.split() for w in words(entry)] for kind, entries in rows("parts.tsv")}
-    epithets = (part for word in table["epithet"] for part in (word, family(word, sounds(word), arabic=False)))
+    epithets = (name for word in table["epithet"] for name in (word, *families(word, sounds(word), arabic=False)))
     return (
         frozenset(_marked(word) for word in table["particle"]),
         frozenset(_marked(word) for word in table["title"]),
@@ -145,7 +151,7 @@ _SLAVIC_END = re.compile(r"(?:[oe][vw]a?|off|eff|aev|in[ao]?|ich|ovna|evna|uly|z
 
 def _split_latin(text: str) -> tuple[str, ...]:
     """Latin letters: the same joined forms in all their spellings (Abderrahmane, Obaidullah, Noureddine)."""
-    if len(text) < len("abdxx") or family(text, sounds(text), arabic=False) == "abdullah":
+    if len(text) < len("abdxx") or "abdullah" in families(text, sounds(text), arabic=False):
         return (text,)
     if text.startswith("abd") and not _SLAVIC_END.search(text):
         return _abd(text)
@@ -160,7 +166,7 @@ def _abd(text: str) -> tuple[str, ...]:
     epithets = _kinds()[2]
     for start in range(len("abd"), min(len(text) - 2, len("abdoush") + 1)):
         rest = text[start:]
-        if rest in epithets or family(rest, sounds(rest), arabic=False) in epithets:
+        if rest in epithets or not epithets.isdisjoint(families(rest, sounds(rest), arabic=False)):
             return "abd", rest
     if found := _LATIN_ABD_SURE.match(text):
         return "abd", found[3]
@@ -176,30 +182,34 @@ _PATRONYMIC = re.compile(
 def part(text: str, *, arabic: bool) -> Part:
     """One part from its romanised text."""
     sound = abjad_sounds(text) if arabic else sounds(text)
-    known = family(text, sound, arabic=arabic)
+    known = families(text, sound, arabic=arabic)
     title = text + "~" * arabic in _kinds()[1]
     bones = skeleton(sound)
-    kind = "initial" if len(text) == 1 else "minor" if known in MINOR else "title" if title else "name"
+    kind = "initial" if len(text) == 1 else "minor" if known and known[0] in MINOR else "title" if title else "name"
     if not known and not arabic and kind == "name":
         known = _patronymic(text)
-    weight = _INITIAL if kind == "initial" else MINOR.get(known) or rarity(known or "~" + bones)
+    weight = (
+        _INITIAL
+        if kind == "initial"
+        else MINOR.get(known[0] if known else "") or rarity(known[0] if known else "~" + bones)
+    )
     return Part(text, sound, _readings(text, sound, arabic=arabic), bones, known, weight, arabic, kind)
 
 
 _STEM_ENDS = ("", "i", "y", "ei", "a", "o", "iy", "r", "l")
 
 
-def _patronymic(text: str) -> str:
-    """The family of "son of X" and "daughter of X" where X is known, whatever the Slavic spelling of both."""
+def _patronymic(text: str) -> Families:
+    """The families of "son of X" and "daughter of X" where X is known, whatever the Slavic spelling of both."""
     found = _PATRONYMIC.match(text)
     if not found:
-        return ""
+        return ()
     gender = "vna" if "n" in found[2] else "vich"
     for end in _STEM_ENDS:
         stem = found[1] + end
-        if known := family(stem, sounds(stem), arabic=False):
-            return f"{known}+{gender}"
-    return ""
+        if known := families(stem, sounds(stem), arabic=False):
+            return tuple(f"{name}+{gender}" for name in known)
+    return ()
 
 
 _ARTICLE = re.compile(
@@ -207,7 +217,7 @@ _ARTICLE = re.compile(
 )
 
 
-def _readings(text: str, sound: str, *, arabic: bool) -> tuple[str, ...]:
+def _readings(text: str, sound: str, *, arabic: bool) -> tuple[tuple[str, str], ...]:
     """Second readings of letters that countries read differently: j, ch, x, c, and an article grown on."""
     if arabic:
         return ()
@@ -222,4 +232,4 @@ def _readings(text: str, sound: str, *, arabic: bool) -> tuple[str, ...]:
         second.append(sounds(text.replace("c", "j")))
     if article := _ARTICLE.match(text):
         second.append(sounds(text[article.end() :]))
-    return tuple(reading for reading in second if reading != sound)
+    return tuple((reading, skeleton(reading)) for reading in second if reading != sound)

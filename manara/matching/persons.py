@@ -106,6 +106,13 @@ def _judge(a: Person, b: Person) -> tuple[float, Alignment | None, str, str]:
     return 1.0 / (1.0 + math.exp(-max(-50.0, min(50.0, total)))), found, birth, countries
 
 
+def facts(a: Person, b: Person) -> tuple[str, str]:
+    """The grade of the birth dates, and whether a country is shared: "shared", "apart", or "" where one side has none."""
+    if not a.countries or not b.countries:
+        return births.grade(a.births, b.births), ""
+    return births.grade(a.births, b.births), "apart" if a.countries.isdisjoint(b.countries) else "shared"
+
+
 def _names_worth(found: Alignment, table: dict[str, float]) -> float:
     return sum(table[feature] * value for feature, value in features.of_names(found).items())
 

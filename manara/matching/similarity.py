@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import accumulate
 
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Levenshtein
 
 from manara.matching.spelling import VOWELS
 from manara.matching.tables import rows
@@ -14,7 +15,8 @@ FAMILY = 0.97
 SAME_SOUND = 0.98
 OTHER_FAMILY = 0.45
 """Two well-known names that differ (Hasan, Husain) are unlike, however near their spelling."""
-_GATE = 0.5
+_GATE = 0.55
+_OF_NO_USE = 0.45
 _CONSONANT, _VOWEL, _SILENT_H, _GLIDE = 1.0, 0.30, 0.25, 0.35
 _ABJAD_WRITTEN = 0.45
 """A long vowel is written in Arabic script, so a reading without it is another word more often than not."""
@@ -65,20 +67,49 @@ def abjad(arabic: str, latin: str) -> float:
 
 
 def _aligned(left: str, right: str, left_drop: list[float], right_drop: list[float], table: dict[str, float]) -> float:
-    """One minus the cheapest way from one word to the other, by the weight of the longer (Wagner and Fischer, 1974)."""
-    row = [0.0]
-    for drop in right_drop:
-        row.append(row[-1] + drop)
+    """One minus the cheapest way from one word to the other, by the weight of the longer (Wagner and Fischer, 1974).
+
+    Equal beginnings and ends are left out first, and the search ends once all ways are dearer than any likeness of use.
+    """
+    heaviest = max(sum(left_drop), sum(right_drop), _CONSONANT)
+    dearest = heaviest * _OF_NO_USE
+    start, end = _alike_ends(left, right)
+    left, left_drop = left[start : len(left) - end], left_drop[start : len(left_drop) - end]
+    right, right_drop = right[start : len(right) - end], right_drop[start : len(right_drop) - end]
+    row = [0.0, *accumulate(right_drop)]
     for sound, gone in zip(left, left_drop, strict=True):
         before, row[0] = row[0], row[0] + gone
-        for at, (other, extra) in enumerate(zip(right, right_drop, strict=True), 1):
+        last = row[0]
+        for at, other in enumerate(right):
             change = before if sound == other else before + table.get(sound + other, 1.0)
-            before = row[at]
-            row[at] = min(change, before + gone, row[at - 1] + extra)
-    heaviest = max(sum(left_drop), sum(right_drop), _CONSONANT)
+            before = row[at + 1]
+            if before + gone < change:
+                change = before + gone
+            if last + right_drop[at] < change:
+                change = last + right_drop[at]
+            row[at + 1] = last = change
+        if min(row) > dearest:
+            return 0.0
     return max(0.0, 1.0 - row[-1] / heaviest)
+
+
+def _alike_ends(left: str, right: str) -> tuple[int, int]:
+    """How many sounds two words share at the beginning, and how many more at the end."""
+    shorter = min(len(left), len(right))
+    start = 0
+    while start < shorter and left[start] == right[start]:
+        start += 1
+    end = 0
+    while end < shorter - start and left[-1 - end] == right[-1 - end]:
+        end += 1
+    return start, end
 
 
 def near(left: str, right: str) -> bool:
     """Whether two skeletons are near enough to be worth an alignment."""
-    return left == right or Indel.normalized_similarity(left, right) >= _GATE
+    return left == right or Levenshtein.normalized_similarity(left, right) >= _GATE
+
+
+def close(left: str, right: str) -> bool:
+    """Whether two skeletons differ in one consonant at most."""
+    return Levenshtein.distance(left, right, score_cutoff=1) <= 1

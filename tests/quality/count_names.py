@@ -27,9 +27,7 @@ def main() -> int:
     bearers: Counter[str] = Counter()
     for person in persons:
         names = filter(None, map(name, (person["name"], *person["aliases"])))
-        bearers.update(
-            {part.family or "~" + part.skeleton for one in names for part in one.parts if part.kind != "initial"}
-        )
+        bearers.update({part.key for one in names for part in one.parts if part.kind != "initial"})
     lines = [f"{key}\t{count}\n" for key, count in sorted(bearers.items()) if count > 1]
     TARGET.write_text(HEADER.format(persons=len(persons)) + "".join(lines), encoding="utf-8")
     print(f"{len(lines)} of {len(bearers)} parts are borne by two persons or more")
