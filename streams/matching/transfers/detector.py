@@ -23,10 +23,10 @@ BARS = {
     "fan_out": 1.0,
     "gather_scatter": 1.5,
     "scatter_gather": 0.5,
-    "cycle": 0.5,
-    "round_trip": 0.5,
-    "layering_chain": 1.0,
-    "random": 1.0,
+    "cycle": -0.7,
+    "round_trip": -0.7,
+    "layering_chain": -0.3,
+    "random": 0.0,
     "structuring": 2.0,
 }
 """The least score that is said: how many times rarer than chance, as a power of ten."""

@@ -17,8 +17,8 @@ def bucket(value: float) -> int:
     return min(BUCKETS - 1, frexp(value / FLOOR)[1])
 
 
-Walk = tuple[float, "Edge | None", int]
-"""Score of a walk of money, the transfer before this one and how many transfers it has."""
+Walk = tuple[float, "Edge | None", int, float]
+"""Score of a walk of money, the transfer before this one, how many transfers it has and when it began."""
 
 
 @dataclass(slots=True, eq=False)
@@ -27,7 +27,7 @@ class Edge:
 
     `fresh`: payer and payee had no business before this window. `strange`: evidence that the payer does not use this currency.
     `sources`: payers of receipts this may pass on, with the receipt. `origins`: accounts that a walk through this may have begun at.
-    `walk` is the best of these walks. `reported`: already part of a detection.
+    `walk` is the best of these walks. `told`: typologies it was reported under.
     """
 
     id: str
@@ -43,12 +43,12 @@ class Edge:
     strange: float
     sources: dict[str, Edge] = field(default_factory=dict)
     origins: dict[str, Walk] = field(default_factory=dict)
-    walk: Walk = (0.0, None, 1)
-    reported: bool = False
+    walk: Walk = (0.0, None, 1, 0.0)
+    told: tuple[str, ...] = ()
 
     def forget(self) -> None:
         """Let go of the transfers behind it, so that a long walk does not keep the past alive."""
-        self.sources, self.origins, self.walk = {}, {}, (0.0, None, 1)
+        self.sources, self.origins, self.walk = {}, {}, (0.0, None, 1, self.time)
 
 
 @dataclass(slots=True, eq=False)

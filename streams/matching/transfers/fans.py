@@ -2,53 +2,84 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from statistics import median
+from math import log10
 
 from streams.matching.transfers.chance import rarity
 from streams.matching.transfers.edges import FLOOR, Edge
 from streams.matching.transfers.finding import Finding
-from streams.matching.transfers.ledger import Ledger
+from streams.matching.transfers.ledger import PRIOR, Ledger
 
 SPAN = 4.5
 """Days within which the parties of a fan pay."""
 LEAST = 3
-BATCH = 0.3
+BATCH = 0.25
 """Days within which an employer's run of payments is done."""
 
 
 class Fan:
     """The new parties of one account on one side, and how rare so many are by its own habit."""
 
-    def __init__(self, account: str, side: list[Edge], counts: list[float], ledger: Ledger, now: float) -> None:
-        self.account = account
-        self.edges = [edge for edge in side if edge.fresh and now - edge.time <= SPAN]
-        self.parties = 0
-        self.score = 0.0
-        self._weigh(side, counts, ledger)
+    def __init__(
+        self, account: str, side: list[Edge], counts: list[float], ledger: Ledger, now: float, span: float = SPAN
+    ) -> None:
+        self.account, self.span = account, span
+        self.parties, self.score = 0, 0.0
+        recent = [edge for edge in side if edge.fresh and 0 <= now - edge.time <= span]
+        self.edges = recent if len(recent) < LEAST else without_batches(recent)
+        if len(self.edges) >= LEAST:
+            self._weigh(side, counts, ledger)
 
     def _weigh(self, side: list[Edge], counts: list[float], ledger: Ledger) -> None:
-        incoming = bool(self.edges) and self.edges[0].payee == self.account
+        incoming = self.edges[0].payee == self.account
         sizes: dict[str, float] = {}
         for edge in self.edges:
             party = edge.payer if incoming else edge.payee
             sizes[party] = max(edge.value, sizes.get(party, 0.0))
         values = sorted(sizes.values(), reverse=True)
+        least = 0.0
         for size in sorted({edge.size for edge in self.edges}):
             floor = FLOOR * 2.0 ** (size - 1)
             count = sum(value >= floor for value in values)
-            score = rarity(count, *ledger.shape(counts, floor, side), SPAN)
-            if count >= LEAST and score > self.score:
-                self.score, self.parties = score, count
+            score = self._rare(count, floor, side, counts, ledger) if count >= LEAST else 0.0
+            if score > self.score:
+                self.score, self.parties, least = score, count, floor / 4
+        self.edges = [edge for edge in self.edges if edge.value >= least]
 
-    def batch(self) -> bool:
-        """Payments of one currency that nearly all fall within hours: an employer's run, dividends."""
-        if len(self.edges) < LEAST:
-            return False
-        middle = median(edge.time for edge in self.edges)
-        close = sum(abs(edge.time - middle) < BATCH / 2 for edge in self.edges)
-        common = Counter(edge.currency for edge in self.edges).most_common(1)[0][1]
-        return close >= 0.7 * len(self.edges) and common >= 0.9 * len(self.edges)
+    def _rare(self, count: int, floor: float, side: list[Edge], counts: list[float], ledger: Ledger) -> float:
+        events, days = ledger.shape(counts, floor, side)
+        person = rarity(count, events, days, self.span)
+        seen = events - PRIOR
+        firm = rarity(count, seen + FIRM_EVENTS, ledger.exposure() + FIRM_DAYS, self.span)
+        silent = rarity_of_silence(seen, ledger.exposure())
+        return min(person, firm + FIRMS + silent)
+
+
+FIRMS = 2.2
+"""Minus log10 of the share of accounts that are firms, with new parties every few days."""
+FIRM_EVENTS, FIRM_DAYS = 1.5, 4.0
+
+
+def rarity_of_silence(seen: float, days: float) -> float:
+    """Evidence against a firm that had so few events in so many days."""
+    return max(0.0, (FIRM_EVENTS) * log10(1 + days / FIRM_DAYS) - seen)
+
+
+def without_batches(edges: list[Edge]) -> list[Edge]:
+    """The edges less the runs of an employer: many payments of one currency within hours."""
+    kept: list[Edge] = []
+    run: list[Edge] = []
+    for currency in {edge.currency for edge in edges}:
+        for edge in (e for e in edges if e.currency == currency):
+            if run and (edge.time - run[0].time > BATCH or edge.currency != run[0].currency):
+                kept += run if len(run) < MANY else []
+                run = []
+            run.append(edge)
+    kept += run if len(run) < MANY else []
+    return sorted(kept, key=lambda e: e.time)
+
+
+MANY = 5
+"""Payments of one run from which it is an employer's."""
 
 
 def find_fan_in(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
@@ -71,10 +102,7 @@ def find_fan_out(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     """Many new payees of the edge's payer; with a gathering before it, the scatter of a gather-scatter."""
     payer = ledger.account(edge.payer)
     fan = Fan(edge.payer, payer.outgoing, payer.paid, ledger, edge.time)
-    if fan.batch():
-        return None
-    first = fan.edges[0].time if fan.edges else edge.time
-    gathered = Fan(edge.payer, [e for e in payer.incoming if e.time > first - SPAN], payer.got, ledger, first + SPAN)
+    gathered = Fan(edge.payer, payer.incoming, payer.got, ledger, edge.time, 2 * SPAN)
     reasons = [f"{fan.parties} new payees within {SPAN:g} days, against its own habit"]
     if gathered.parties >= LEAST - 1 and gathered.score - trials > 0:
         reasons.append(f"{gathered.parties} new payers shortly before")

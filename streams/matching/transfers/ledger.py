@@ -25,6 +25,8 @@ BELIEVED = 20
 MOST_AN_ACCOUNT = 96
 PRIOR = 0.3
 """Events an account is believed to have had before it was watched: rates differ much between accounts."""
+LIKE_OTHERS = 4.0
+"""Days for which an account is believed to be as busy as the rest, until it shows its own pace."""
 STRANGEST = 0.8
 _BY_TIME = attrgetter("time")
 
@@ -137,7 +139,8 @@ class Ledger:
         size, unit, days = bucket(value), self.weight(), self.exposure()
         seen = max(0.0, sum(counts[size:]) / unit - sum(edge.size >= size for edge in window))
         share = (sum(self.moved[size:]) / unit + 0.5) / (sum(self.moved) / unit + 1.0)
-        usual = (sum(counts) / unit + 1.0) / (days + 10.0) * share
+        everybody = sum(self.moved) / unit / days / (len(self.accounts) + 1)
+        usual = (sum(counts) / unit + LIKE_OTHERS * everybody) / (days + LIKE_OTHERS) * share + 1e-9
         return seen + PRIOR, days + PRIOR / usual
 
     def _habit(self, counts: list[float], value: float, window: list[Edge]) -> float:

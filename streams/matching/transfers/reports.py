@@ -36,7 +36,8 @@ class Reports:
         name = said[0] if said else f"{finding.typology}:{finding.hub}:{finding.edges[0].id}"
         self._said.put(key, (name, len(finding.edges), edge.time))
         for step in finding.edges:
-            step.reported = True
+            if finding.typology not in step.told:
+                step.told += (finding.typology,)
         return _say(finding, edge, name)
 
 

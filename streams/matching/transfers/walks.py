@@ -16,6 +16,8 @@ from streams.matching.transfers.ledger import Ledger
 RESIDENCE = 3.5
 """Days that money rests between two hops at most."""
 LONGEST = 14
+JOURNEY = 6.0
+"""Days a walk may take."""
 MOST_RECEIPTS = 24
 MOST_ORIGINS = 12
 MOST_SOURCES = 16
@@ -37,7 +39,7 @@ def extend(edge: Edge, ledger: Ledger) -> None:
     """Find what the edge may continue, and note its best walk, its origins and its sources."""
     payer = ledger.account(edge.payer)
     habit = ledger.pays(payer, edge.value * 0.75, payer.outgoing)
-    edge.origins[edge.payer] = edge.walk = (edge.strange, None, 1)
+    edge.origins[edge.payer] = edge.walk = (edge.strange, None, 1, edge.time)
     for receipt in payer.incoming[-MOST_RECEIPTS:]:
         if 0 <= edge.time - receipt.time <= RESIDENCE and receipt is not edge:
             _join(receipt, edge, link(receipt, edge, habit))
@@ -47,22 +49,34 @@ def extend(edge: Edge, ledger: Ledger) -> None:
 
 
 def _join(receipt: Edge, edge: Edge, gain: float) -> None:
-    if gain > -1 and receipt.payer != edge.payee and len(edge.sources) < MOST_SOURCES:
+    if receipt.payer == edge.payee:  # straight back: a walk of two that ends here
+        known = edge.origins.get(edge.payee)
+        first = (receipt.strange + gain, receipt, 2, receipt.time)
+        edge.origins[edge.payee] = max(known, first, key=_score) if known else first
+        return
+    if gain > -1 and len(edge.sources) < MOST_SOURCES:
         edge.sources[receipt.payer] = receipt
-    score, _, length = receipt.walk
-    if gain > 0 and length < LONGEST and score + gain > edge.walk[0]:
-        edge.walk = (score + gain, receipt, length + 1)
-    for origin, (so_far, _, steps) in receipt.origins.items():
+    score, _, length, began = receipt.walk
+    if gain > 0 and length < LONGEST and score + gain > edge.walk[0] and edge.time - began <= JOURNEY:
+        edge.walk = (score + gain, receipt, length + 1, began)
+    for origin, (so_far, _, steps, start) in receipt.origins.items():
         known = edge.origins.get(origin)
-        if steps < LONGEST and so_far + gain > 0 and (known is None or known[0] < so_far + gain):
-            edge.origins[origin] = (so_far + gain, receipt, steps + 1)
+        if origin != receipt.payee and steps < LONGEST and edge.time - start <= JOURNEY and so_far + gain > 0:
+            walk = (so_far + gain, receipt, steps + 1, start)
+            edge.origins[origin] = max(known, walk, key=_score) if known else walk
+
+
+def _score(walk: Walk) -> float:
+    return walk[0]
 
 
 def trace(edge: Edge, origin: str | None = None) -> list[Edge]:
-    """The walk that ends with the edge, in order: the one from `origin`, or the best."""
+    """The walk that ends with the edge, in order: the one from `origin`, or the best; cut where it would cross itself."""
     path: list[Edge] = []
+    seen: set[str] = set()
     step: Edge | None = edge
-    while step is not None and len(path) <= LONGEST and step not in path:
+    while step is not None and step.payee not in seen:
+        seen.add(step.payee)
         path.append(step)
         walk: Walk | None = step.walk if origin is None else step.origins.get(origin)
         step = walk[1] if walk else None
@@ -71,10 +85,13 @@ def trace(edge: Edge, origin: str | None = None) -> list[Edge]:
 
 def find_chain(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     """The chain of payments that the edge prolongs, if it keeps its value better than chance explains."""
-    score, before, length = edge.walk
-    if before is None or length < 2:
+    if edge.walk[1] is None:
         return None
     path = trace(edge)
+    cut = path[0].walk[1]
+    score = edge.walk[0] - (cut.walk[0] if cut else 0.0)
+    if len(path) < 2:
+        return None
     shrinking = all(
         b.value <= a.value * 1.001 and a.currency == b.currency for a, b in zip(path, path[1:], strict=False)
     )
@@ -106,7 +123,7 @@ def find_cycle(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     score = known[0] + log10(meeting(ledger, ledger.account(edge.payee))) - trials
     even = all(step.currency == edge.currency for step in path) and edge.value < path[0].value
     typology = "round_trip" if even and len(path) > 2 else "cycle"
-    return Finding(typology, edge.payee, path, score, (*_passed_on(path), "it ends at the account it began at"))
+    return Finding(typology, path[0].id, path, score, (*_passed_on(path), "it ends at the account it began at"))
 
 
 def _refund(path: list[Edge]) -> bool:
