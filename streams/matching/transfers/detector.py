@@ -18,10 +18,10 @@ from streams.matching.transfers.transfer import read_transfer
 from streams.matching.transfers.walks import extend, find_chain, find_cycle, find_reunion
 
 BARS = {
-    "fan_in": 1.0,
+    "fan_in": 1.2,
     "smurfing": 1.0,
-    "fan_out": 1.0,
-    "gather_scatter": 1.5,
+    "fan_out": 0.8,
+    "gather_scatter": 2.0,
     "scatter_gather": 0.5,
     "cycle": -0.7,
     "round_trip": -0.7,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from math import log10
+from math import log, log10
+from statistics import median
 
 from streams.matching.transfers.chance import rarity
 from streams.matching.transfers.edges import FLOOR, Edge
 from streams.matching.transfers.finding import Finding
-from streams.matching.transfers.ledger import PRIOR, Ledger
+from streams.matching.transfers.ledger import PRIOR, TRACEABLE, Ledger
 
 SPAN = 4.5
 """Days within which the parties of a fan pay."""
@@ -44,6 +45,8 @@ class Fan:
             if score > self.score:
                 self.score, self.parties, least = score, count, floor / 4
         self.edges = [edge for edge in self.edges if edge.value >= least]
+        if self.parties:
+            self.score += likeness(self.edges)
 
     def _rare(self, count: int, floor: float, side: list[Edge], counts: list[float], ledger: Ledger) -> float:
         events, days = ledger.shape(counts, floor, side)
@@ -54,6 +57,23 @@ class Fan:
         return min(person, firm + FIRMS + silent)
 
 
+def likeness(edges: list[Edge]) -> float:
+    """Evidence of a scheme in the sums: worth hiding, alike in size, not paid by card or cheque."""
+    middle = median(edge.value for edge in edges)
+    apart = median(abs(log(edge.value / middle)) for edge in edges)
+    traceable = sum(edge.channel in TRACEABLE for edge in edges) / len(edges)
+    worth = _within(-1.5, 1.5 * log10(middle / WORTH_HIDING), 0.3) + _within(-0.8, 1.5 * log10(REPORTED / middle), 0.0)
+    return worth + _within(-0.7, 0.8 - apart, 0.3) - 1.5 * traceable
+
+
+def _within(low: float, value: float, high: float) -> float:
+    return max(low, min(high, value))
+
+
+WORTH_HIDING = 2_000.0
+"""US dollars: the middle sum from which a fan looks like more than daily life."""
+REPORTED = 30_000.0
+"""US dollars: above, each payment is reported by itself and cutting the sum up hides nothing; it is how firms are paid."""
 FIRMS = 2.2
 """Minus log10 of the share of accounts that are firms, with new parties every few days."""
 FIRM_EVENTS, FIRM_DAYS = 1.5, 4.0

@@ -6,7 +6,7 @@ much, in a currency of its own? The sum along the best walk, like a local alignm
 
 from __future__ import annotations
 
-from math import log10
+from math import log, log10
 
 from streams.matching.transfers.chance import kept_value, soon
 from streams.matching.transfers.edges import Account, Edge, Walk
@@ -23,7 +23,7 @@ MOST_ORIGINS = 12
 MOST_SOURCES = 16
 PLAUSIBLE = 0.7
 """|ln| of the ratio of two sums beyond which one is not the other passed on."""
-REFUND = 1.0001
+REFUND, MUCH = 0.00001, 0.5
 
 
 def link(receipt: Edge, edge: Edge, habit: float) -> float:
@@ -118,18 +118,20 @@ def find_cycle(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     if known is None or known[2] < 2:
         return None
     path = trace(edge, edge.payee)
-    if path[0].payer != edge.payee or (len(path) == 2 and _refund(path)):
+    if path[0].payer != edge.payee or (len(path) == 2 and _trade(path)):
         return None
     score = known[0] + log10(meeting(ledger, ledger.account(edge.payee))) - trials
+    if not any(step.fresh for step in path):
+        score -= 1.0
     even = all(step.currency == edge.currency for step in path) and edge.value < path[0].value
     typology = "round_trip" if even and len(path) > 2 else "cycle"
     return Finding(typology, path[0].id, path, score, (*_passed_on(path), "it ends at the account it began at"))
 
 
-def _refund(path: list[Edge]) -> bool:
-    """The same sum sent back by the one who got it is a refund."""
-    first, last = path[0].value, path[-1].value
-    return last < first * REFUND and first < last * REFUND
+def _trade(path: list[Edge]) -> bool:
+    """Straight back: the very same sum is a refund, a much different one is the other half of a trade."""
+    apart = abs(log(path[-1].value / path[0].value))
+    return apart < REFUND or apart > MUCH
 
 
 def meeting(ledger: Ledger, account: Account) -> float:
