@@ -98,9 +98,16 @@ def give(outbox: Outbox, link: str, says: Says, key: SigningKey, *, now: int, wh
             number = links.spoken(outbox, found.link_id)[-1].number
             return Answered(found.link_id, says, number, again=True)
         _allow(found, says)
-        number = _keep(outbox, found, says, key, (chosen, why.note, now))
+        number = _keep(outbox, found, says, key, (chosen, why.note, _later(outbox, found, now)))
         links.refold(db, found.link_id)
     return Answered(found.link_id, says, number)
+
+
+def _later(outbox: Outbox, link: Link, now: int) -> int:
+    """The time of an answer: later than that of the last one, whatever our clock does. The hub takes one that is not
+    for an old one sent again.
+    """
+    return max(now, *(1 + each.at for each in links.spoken(outbox, link.link_id)), 0)
 
 
 def _allow(link: Link, says: Says) -> None:

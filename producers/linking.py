@@ -9,7 +9,7 @@ opens the link anew. What we declined stays declined for the same evidence.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final, Self
 
@@ -61,7 +61,7 @@ _ORDER: Final = {"MATCH_REFUSED": 0, "MATCH_OFFERED": 1, "MATCH_AGREED": 2, "MAT
 
 @dataclass(frozen=True, slots=True, order=True)
 class Other:
-    """The other side; all "" while it is unnamed."""
+    """Another side; all "" while it is unnamed."""
 
     agency: str = ""
     member: str = ""
@@ -110,8 +110,8 @@ class Own:
 @dataclass(frozen=True, slots=True)
 class Link:
     """One link as it stands. Times in microseconds, 0 for "not yet"; `offered_at` is when the present offer was first
-    made, `answer` our last one to it. `declined_by` is "us", "the other side" or "". The evidence is kinds of
-    evidence, never content.
+    made, `answer` our last one to it. `others` are the sides that we know, sorted: none while they are unnamed, several
+    of a pattern of money. `declined_by` is "us", "the other side" or "". The evidence is kinds of it, never content.
     """
 
     link_id: str
@@ -122,7 +122,7 @@ class Link:
     evidence: tuple[str, ...]
     offered_at: int
     state: State = State.OFFERED
-    other: Other = field(default=Other())
+    others: tuple[Other, ...] = ()
     acknowledged_at: int = 0
     answered_at: int = 0
     agreed_at: int = 0
@@ -130,6 +130,11 @@ class Link:
     answer: Says | None = None
     declined_by: str = ""
     reason: str = ""
+
+    @property
+    def members(self) -> tuple[str, ...]:
+        """The members on the other sides, as far as we know them."""
+        return tuple(sorted({other.member for other in self.others if other.member}))
 
     @property
     def open(self) -> bool:
@@ -150,13 +155,13 @@ def _heard(link_id: str, link: Link | None, word: Word) -> Link:
     if link is None or _opens_anew(link, word):
         place = word.alert_id, word.version, word.kind
         link = Link(link_id, *place, word.band, word.evidence, word.at)
-    other = word.other if word.other.named else link.other
-    link = replace(link, other=other, version=max(link.version, word.version))
+    others = {*link.others, word.other} if word.other.named else link.others
+    link = replace(link, others=tuple(sorted(others)), version=max(link.version, word.version))
     match word.type:
         case "MATCH_OFFERED" if link.state is State.AGREED:  # what both have accepted is not asked again
             return replace(link, band=word.band, evidence=word.evidence)
         case "MATCH_AGREED":
-            return replace(link, state=State.AGREED, agreed_at=word.at)
+            return replace(link, state=State.AGREED, agreed_at=link.agreed_at or word.at)
         case "MATCH_DECLINED":
             return replace(link, state=State.DECLINED, declined_by="the other side")
         case "MATCH_ENDED":

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final, cast
 
 import apsw
@@ -22,8 +22,8 @@ from producers.outbox import Outbox
 
 _ENOUGH: Final = 8  # characters of an id, so that the start of one is not a guess
 _COLUMNS: Final = (
-    "link_id, alert_id, version, kind, band, evidence, offered_at, state, other_agency, other_member, other_alert, "
-    "other_reference, acknowledged_at, answered_at, agreed_at, ended_at, answer, declined_by, reason"
+    "link_id, alert_id, version, kind, band, evidence, offered_at, state, others, acknowledged_at, answered_at, "
+    "agreed_at, ended_at, answer, declined_by, reason"
 )
 _SAID: Final = "damaged = 0 or sends > 0"
 """SQL: answers that count. One that was damaged before anybody had it was not given."""
@@ -69,10 +69,10 @@ def refold(db: apsw.Connection, link_id: str) -> None:
     link = linking.fold(link_id, (Word.of(json.loads(str(row[0]))) for row in notices), map(_own, answers))
     if link is None:
         return
-    other = link.other
+    others = json.dumps([astuple(other) for other in link.others])
     row = (
         *(link.link_id, link.alert_id, link.version, link.kind, link.band, json.dumps(link.evidence)),
-        *(link.offered_at, link.state, other.agency, other.member, other.alert, other.reference),
+        *(link.offered_at, link.state, others),
         *(link.acknowledged_at, link.answered_at, link.agreed_at, link.ended_at),
         *(link.answer or "", link.declined_by, link.reason),
     )
@@ -86,11 +86,11 @@ def _own(row: tuple[Any, ...]) -> Own:
 
 def _link(row: tuple[Any, ...]) -> Link:
     values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    other = Other(*(values.pop(f"other_{name}") for name in ("agency", "member", "alert", "reference")))
+    values["others"] = tuple(Other(*other) for other in json.loads(values["others"]))
     values["evidence"] = tuple(json.loads(values["evidence"]))
     values["state"] = State(values["state"])
     values["answer"] = Says(values["answer"]) if values["answer"] else None
-    return Link(**values, other=other)
+    return Link(**values)
 
 
 def _held(outbox: Outbox, where: str, *values: apsw.SQLiteValue, most: int = -1) -> list[Held]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from producers.linking import Link, State
+from producers.linking import Link, Other, State
 
 BANDS: Final[Mapping[str, str]] = {
     "STRONG": "strong: what matched is rarely shared by chance. It is still a match of records, not an identification",
@@ -13,36 +13,22 @@ BANDS: Final[Mapping[str, str]] = {
     "POSSIBLE": "possible: something rare agrees and the rest is open. Most of these are chance; look at it, no more",
 }
 EVIDENCE: Final[Mapping[str, str]] = {
-    "DOCUMENT_NUMBER": "both name the same document number and issuing state",
-    "IDENTIFIER": "both name the same number that only one person or thing has",
-    "PASSPORT": "both name the same passport number",
-    "ID_CARD": "both name the same identity card number",
-    "NATIONAL_NUMBER": "both name the same national number",
+    "DOCUMENT_NUMBER": "both name the same number of a passport, identity card or other paper",
     "TAX_NUMBER": "both name the same tax number",
-    "DRIVING_LICENCE": "both name the same driving licence",
+    "ACCOUNT_NUMBER": "both name the same bank account",
+    "WALLET": "both name the same wallet",
     "PHONE": "both name the same telephone number",
     "EMAIL": "both name the same e-mail address",
-    "IBAN": "both name the same bank account (IBAN)",
-    "ACCOUNT": "both name the same account",
-    "WALLET": "both name the same wallet",
-    "IMO": "both name the same ship (IMO number)",
-    "MMSI": "both name the same ship's radio (MMSI)",
-    "CALLSIGN": "both name the same call sign",
-    "PLATE": "both name the same number plate",
-    "VIN": "both name the same vehicle (VIN)",
-    "CONTAINER": "both name the same container",
-    "TAIL_NUMBER": "both name the same aircraft",
-    "NAME": "the names agree as far as spelling and script allow, and the name is rare enough to say something",
-    "NATIVE_NAME": "the names agree letter by letter in their own script",
-    "ALIAS": "a name of one is an alias of the other",
-    "BIRTH_DATE": "the dates of birth agree, or are as close as mistakes in writing them are",
-    "BIRTH_YEAR": "the years of birth agree",
+    "VESSEL_NUMBER": "both name the same ship",
+    "VEHICLE_NUMBER": "both name the same vehicle",
+    "AIRCRAFT_NUMBER": "both name the same aircraft",
+    "CONTAINER_NUMBER": "both name the same container",
+    "DEVICE_NUMBER": "both name the same device",
+    "OTHER_NUMBER": "both name the same number that only one person or thing has",
+    "NAME": "the names agree as far as spelling and script allow, and are rare enough to say something",
+    "BIRTH_DATE": "the dates of birth agree, or differ as slips of the pen do",
     "COUNTRY": "a state is common to both; that alone never makes a match",
-    "NATIONALITY": "a nationality is common to both; that alone never makes a match",
-    "ROAD": "both routes pass the same places in the same order",
-    "ROUTE": "both routes pass the same places in the same order",
-    "DATE": "the dates fit together",
-    "TIME": "the times fit together",
+    "ROAD": "both routes pass the same places in the same order, at times that fit",
 }
 _PATTERN: Final = "PATTERN_"
 NEXT: Final[Mapping[State, str]] = {
@@ -83,11 +69,12 @@ def next_step(link: Link) -> str:
     return NEXT[link.state].format(id=link.link_id[:8])
 
 
-def other_side(link: Link) -> str:
-    """Who the other side is, as far as we may know."""
-    if not link.other.named:
-        return "not named until both sides have accepted"
-    other = link.other
+def other_sides(link: Link) -> list[str]:
+    """Who the other sides are, as far as we may know."""
+    return [_side(other) for other in link.others] or ["not named until all sides have accepted"]
+
+
+def _side(other: Other) -> str:
     parts = [other.agency or "an agency", f"({other.member})" if other.member else ""]
     parts += [f"alert {other.alert}" if other.alert else "", f"reference {other.reference}" if other.reference else ""]
     return " ".join(part for part in parts if part)

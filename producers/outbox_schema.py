@@ -128,8 +128,7 @@ create table links (                           -- matches that the hub told us o
     band text not null, evidence text not null,                            -- JSON list of kinds of evidence
     offered_at integer not null,
     state text not null,
-    other_agency text not null, other_member text not null,                -- "" while the other side is unnamed
-    other_alert text not null, other_reference text not null,
+    others text not null,                                                  -- JSON list of the sides that are named
     acknowledged_at integer not null, answered_at integer not null,        -- 0 for not yet
     agreed_at integer not null, ended_at integer not null,
     answer text not null, declined_by text not null, reason text not null
@@ -212,8 +211,7 @@ create table links (
     band text not null, evidence text not null,
     offered_at integer not null,
     state text not null,
-    other_agency text not null, other_member text not null,
-    other_alert text not null, other_reference text not null,
+    others text not null,
     acknowledged_at integer not null, answered_at integer not null,
     agreed_at integer not null, ended_at integer not null,
     answer text not null, declined_by text not null, reason text not null

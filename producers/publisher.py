@@ -157,13 +157,15 @@ class Publisher:
         why = Why(reason, note, not_this_person)
         return answers.give(self.outbox, link, _says(says), self._key, now=now, why=why)
 
-    def share(self, link: str, *, version: int | None = None) -> Accepted:
-        """Let the other side of an agreed link read our alert: its own next version, with one member more."""
+    def share(self, link: str, *, only: str = "", version: int | None = None) -> Accepted:
+        """Let the other side of an agreed link read our alert: its own next version, with one member more. Of several
+        sides all, or `only` this member.
+        """
         found = links.get(self.outbox, link).link
-        sharing.shareable(found)
+        members = sharing.shareable(found, only)
         now_at = self._current(found.alert_id, "UPDATE", version)
-        draft = sharing.widened(now_at, found, now_micros())
-        sharing.check(plan(now_at, draft, self._trust.remembered()), found)
+        draft = sharing.widened(now_at, members, now_micros())
+        sharing.check(plan(now_at, draft, self._trust.remembered()), members)
         return self.accept([draft])[0]
 
     def _current(self, alert: str, message: str, version: int | None) -> Current:

@@ -17,47 +17,51 @@ from producers.planning import Plan
 from producers.versions import Current
 
 
-def shareable(link: Link) -> str:
-    """The member with whom this link is to be shared. LifeError where it is not agreed, or that side is unnamed."""
+def shareable(link: Link, only: str = "") -> tuple[str, ...]:
+    """The members with whom this link is to be shared: all on the other sides, or `only` this one. LifeError where it
+    is not agreed or they are unnamed, AuthorError where the one is none of them.
+    """
     if link.state is not State.AGREED:
         raise LifeError(
             f"The link {link.link_id} is {link.state}: an alert is shared only when both have accepted.",
             "Accept it (`manara links accept`) or wait for the other side; `manara links show` says how it stands.",
         )
-    if not link.other.member:
+    if not link.members:
         raise LifeError(
             f"The link {link.link_id} does not name the other side, so there is nobody to share with.",
             "Wait until the hub names it; the relay brings the notice.",
         )
-    return link.other.member
-
-
-def widened(now_at: Current, link: Link, now: int) -> Draft:
-    """The alert's next version, as it is, with one reader more: the member on the other side. LifeError as
-    `shareable`, or where it is addressed already.
-    """
-    member = shareable(link)
-    draft = versions.follow(now_at, "UPDATE", now)
-    mode, members = draft.audience["mode"], set(draft.audience["members"])
-    addressed = mode == "ALL" or (member in members) == (mode == "LISTED")
-    if addressed:
-        raise LifeError(
-            f"{member} is among the readers of the alert {now_at.alert_id} already (version {now_at.version}).",
-            f"Nothing is to be shared; `manara status {now_at.alert_id}` says whether {member} has stored it.",
+    if only and only not in link.members:
+        raise AuthorError(
+            f"{only} is not on the other side of the link {link.link_id}.", f"Name one of: {', '.join(link.members)}."
         )
-    members ^= {member}
-    draft.audience.update(mode=mode if members else "ALL", members=sorted(members))
+    return (only,) if only else link.members
+
+
+def widened(now_at: Current, members: Sequence[str], now: int) -> Draft:
+    """The alert's next version, as it is, with these members among its readers. LifeError where they all are."""
+    draft = versions.follow(now_at, "UPDATE", now)
+    mode, named = draft.audience["mode"], set(draft.audience["members"])
+    new = {member for member in members if mode != "ALL" and (member in named) != (mode == "LISTED")}
+    if not new:
+        who = ", ".join(members)
+        raise LifeError(
+            f"{who}: among the readers of the alert {now_at.alert_id} already (version {now_at.version}).",
+            f"Nothing is to be shared; `manara status {now_at.alert_id}` says who has stored it.",
+        )
+    named ^= new
+    draft.audience.update(mode=mode if named else "ALL", members=sorted(named))
     return draft
 
 
-def check(found: Plan, link: Link) -> None:
-    """AuthorError where the policy would not let the other side read it: an update would be sent for nothing."""
-    member = link.other.member
-    if found.receives is None or member in found.receives:
+def check(found: Plan, members: Sequence[str]) -> None:
+    """AuthorError where the policy would not let one of these read it: an update would be sent for nothing."""
+    blind = [member for member in members if found.receives is not None and member not in found.receives]
+    if not blind:
         return
-    why = next((decision.sentence for code, decision in found.decisions if code == member), "")
+    why = " ".join(decision.sentence for code, decision in found.decisions if code in blind)
     raise AuthorError(
-        f"{member} would not get it. {why}".strip(),
+        f"{', '.join(blind)} would not get it. {why}".strip(),
         "Change what the alert says about handling with `manara update`, or share it in another way.",
     )
 

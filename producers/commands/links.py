@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -74,7 +75,7 @@ def list_(
             one.link.kind,
             one.link.band.lower(),
             ", ".join(one.link.evidence),
-            one.link.other.member or "?",
+            ", ".join(one.link.members) or "?",
             one.link.state,
             clock(one.link.offered_at),
             owed(one, now),
@@ -94,7 +95,7 @@ def link_as_json(one: Held, now: int) -> dict[str, Any]:
         "precedence": one.precedence,
         "evidence": list(link.evidence),
         "state": str(link.state),
-        "other": {name: getattr(link.other, name) for name in ("agency", "member", "alert", "reference")},
+        "others": [asdict(other) for other in link.others],
         **{name: getattr(link, name) for name in ("offered_at", "acknowledged_at", "answered_at", "agreed_at")},
         "ended_at": link.ended_at,
         "answer": str(link.answer or ""),
@@ -143,7 +144,8 @@ def _show(one: Held, now: int, ours: list[tuple[str, str]]) -> None:
     screen.print(f"  the match is {meaning.band(link)}", markup=False)
     for kind, words in zip(link.evidence, meaning.evidence(link.evidence), strict=True):
         screen.print(printable(f"    {kind}: {words}"), markup=False)
-    screen.print(printable(f"  the other side: {meaning.other_side(link)}"), markup=False)
+    for side in meaning.other_sides(link):
+        screen.print(printable(f"  the other side: {side}"), markup=False)
     screen.print(printable(f"  our alert: {link.kind} {link.alert_id} {one.national_ref}".rstrip()), markup=False)
     for path, value in ours:
         screen.print(printable(f"    {path}: {value}"), style="dim", markup=False)
@@ -315,6 +317,7 @@ def _seen(_found: Plan) -> Mapping[str, object]:
 def share(
     ctx: typer.Context,
     link: Name,
+    only: Annotated[str, typer.Option("--with", help="Of several other sides, this member alone, as in MA.")] = "",
     send: Send = False,
     wait: Annotated[bool, typer.Option("--wait", help="Carry it to the hub and wait for its verdict.")] = False,
     timeout: Timeout = 60.0,
@@ -334,19 +337,19 @@ def share(
     outbox = Outbox.open(settings.folder, settings.agency)
     try:
         found = links.get(outbox, link).link
-        sharing.shareable(found)
+        members = sharing.shareable(found, only.upper())
     finally:
         outbox.close()
 
     def look(plan: Plan) -> dict[str, object]:
-        sharing.check(plan, found)
+        sharing.check(plan, members)
         content = differences.content(plan.draft.record)
         if not as_json:
-            _show_content(found.other.member, content)
-        return {"link_id": found.link_id, "shared_with": found.other.member, "content": dict(content)}
+            _show_content(", ".join(members), content)
+        return {"link_id": found.link_id, "shared_with": members, "content": dict(content)}
 
     how = How(send, wait, timeout, yes, as_json, version)
-    living.act(ctx, found.alert_id, "UPDATE", how, lambda now_at, now: sharing.widened(now_at, found, now), look)
+    living.act(ctx, found.alert_id, "UPDATE", how, lambda now_at, now: sharing.widened(now_at, members, now), look)
 
 
 def _show_content(member: str, content: list[tuple[str, str]]) -> None:

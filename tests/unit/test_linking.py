@@ -73,7 +73,7 @@ def test_a_link_says_nothing_that_nobody_said(words: list[Word], answers: list[O
     """A name, an agreement and an end come from the hub alone; what we said came from us; an open link owes."""
     link = linking.fold("l", words, answers)
     assert link is not None
-    assert link.other in {each.other for each in words} | {Other()}
+    assert set(link.others) <= {each.other for each in words if each.other.named}
     assert link.state is not State.AGREED or any(each.type == "MATCH_AGREED" for each in words)
     assert link.state is not State.ENDED or any(each.type == "MATCH_ENDED" for each in words)
     assert link.answer is None or link.answer in {each.answer for each in answers}
@@ -90,7 +90,7 @@ def test_an_offer_is_acknowledged_accepted_and_agreed() -> None:
     assert state([offer], answers) is State.ACCEPTED
     link = linking.fold("l", [agreed, offer], answers)
     assert link is not None
-    assert (link.state, link.other, link.agreed_at, link.answered_at) == (State.AGREED, MOROCCO, 50, 20)
+    assert (link.state, link.others, link.agreed_at, link.answered_at) == (State.AGREED, (MOROCCO,), 50, 20)
 
 
 def test_an_agreed_link_can_be_declined_later_by_us() -> None:
@@ -100,7 +100,16 @@ def test_an_agreed_link_can_be_declined_later_by_us() -> None:
     link = linking.fold("l", words, answers)
     assert link is not None
     assert (link.state, link.declined_by, link.reason) == (State.DECLINED, "us", "MISTAKEN_IDENTITY")
-    assert link.other == MOROCCO
+    assert link.others == (MOROCCO,)
+
+
+def test_a_pattern_of_money_has_several_other_sides() -> None:
+    """Each is named by an agreement of its own; their members are known once each."""
+    turkey, other = Other("tr-fiu", "TR", "b", ""), Other("ma-customs", "MA", "c", "")
+    words = [word("OFFERED", 10), *(word("AGREED", 50, other=side) for side in (turkey, other, MOROCCO))]
+    link = linking.fold("l", words)
+    assert link is not None
+    assert (link.state, link.others, link.members) == (State.AGREED, (other, MOROCCO, turkey), ("MA", "TR"))
 
 
 def test_what_was_declined_is_not_asked_again_for_the_same_evidence_and_is_for_other() -> None:
@@ -126,7 +135,7 @@ def test_new_evidence_does_not_undo_an_agreement() -> None:
         "l", [word("OFFERED", 1), word("AGREED", 2, other=MOROCCO), word("OFFERED", 3, band="POSSIBLE")]
     )
     assert link is not None
-    assert (link.state, link.band, link.other) == (State.AGREED, "POSSIBLE", MOROCCO)
+    assert (link.state, link.band, link.others) == (State.AGREED, "POSSIBLE", (MOROCCO,))
 
 
 def test_a_link_withheld_for_the_quota_may_be_offered_later() -> None:

@@ -79,12 +79,12 @@ def test_an_offer_is_listed_with_its_clock_and_shown_in_words(typed: Run, hub: H
     assert "R-1" in listed
     assert "acknowledge: overdue by 30 min" in listed
     (one,) = json.loads(typed("links", "list", "--json").out)["links"]
-    assert (one["state"], one["overdue"], one["other"]["agency"], one["national_ref"]) == ("OFFERED", True, "", "R-1")
+    assert (one["state"], one["overdue"], one["others"], one["national_ref"]) == ("OFFERED", True, [], "R-1")
     shown = typed("links", "show", LINK[:8]).out
     for words in (
         "strong: what matched is rarely shared by chance",
-        "the dates of birth agree",
-        "not named until both sides have accepted",
+        "the dates of birth agree, or differ as slips of the pen do",
+        "not named until all sides have accepted",
         "Tural Invented",
         "readers: only EG",
         "acknowledge until",
@@ -172,7 +172,7 @@ def test_share_shows_who_would_see_what_and_why_and_sends_only_when_told(
     ):
         assert words in dry.out, words
     machine = json.loads(typed("links", "share", LINK, "--json").out)
-    assert (machine["shared_with"], machine["alert"]["joins"], machine["sent"]) == ("MA", ["MA"], False)
+    assert (machine["shared_with"], machine["alert"]["joins"], machine["sent"]) == (["MA"], ["MA"], False)
     assert machine["content"]["names[0].full"] == "Tural Invented"
     assert {"MA": True, "TR": False}.items() <= {
         d["member"]: d["receives"] for d in machine["alert"]["decisions"]
@@ -189,6 +189,17 @@ def test_share_shows_who_would_see_what_and_why_and_sends_only_when_told(
     again = typed("links", "share", LINK, "--send")
     assert (again.code, "among the readers of the alert" in again.err) == (2, True)
     outbox.close()
+
+
+def test_of_several_other_sides_all_or_one_is_let_in(typed: Run, hub: Hub) -> None:
+    """A pattern of money: each side is named by an agreement of its own."""
+    hub("AGREED", **OTHER)
+    hub("AGREED", **{**OTHER, "other_agency": "tr-fiu", "other_member": "TR"})
+    assert "tr-fiu (TR)" in typed("links", "show", LINK).out
+    assert json.loads(typed("links", "share", LINK, "--json").out)["alert"]["joins"] == ["MA", "TR"]
+    assert json.loads(typed("links", "share", LINK, "--with", "tr", "--json").out)["alert"]["joins"] == ["TR"]
+    said = typed("links", "share", LINK, "--with", "KZ")
+    assert (said.code, "KZ is not on the other side" in said.err) == (2, True)
 
 
 def test_share_is_refused_where_the_policy_would_stop_it(run: Run, hub: Hub, settings: Settings) -> None:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apsw
 import hypothesis
@@ -80,7 +80,7 @@ def test_an_offer_is_kept_with_all_that_the_hub_said_and_the_record_it_signed(hu
     offered(hub)
     offered(hub, "REFUSED", link_id="")
     (one,) = links.held(hub.outbox)
-    assert (one.link.link_id, one.link.state, one.link.other.named) == (LINK, State.OFFERED, False)
+    assert (one.link.link_id, one.link.state, one.link.others) == (LINK, State.OFFERED, ())
     assert (one.link.evidence, one.precedence, one.national_ref) == (("BIRTH_DATE", "NAME"), "ROUTINE", "R-1")
     assert hub.outbox.db.execute("select count(*) from signed where name = 'notice'").fetchone() == (1,)
     assert hub.outbox.db.execute("select type from notices").fetchall() == [("MATCH_REFUSED",)]
@@ -117,6 +117,7 @@ def test_an_answer_given_twice_is_one_and_what_cannot_be_said_is_refused(hub: An
     first = answers.give(hub.outbox, LINK[:8], Says.ACCEPTED, KEY, now=NOW)
     again = answers.give(hub.outbox, LINK, Says.ACCEPTED, KEY, now=NOW + 1)
     assert (first.again, again.again, again.number) == (False, True, first.number)
+    assert links.spoken(hub.outbox, LINK)[-1].at == NOW
     with pytest.raises(LifeError, match="cannot be ACKNOWLEDGED"):
         answers.give(hub.outbox, LINK, Says.ACKNOWLEDGED, KEY, now=NOW)
     with pytest.raises(AuthorError, match="with a reason"):
@@ -129,6 +130,15 @@ def test_an_answer_given_twice_is_one_and_what_cannot_be_said_is_refused(hub: An
     with pytest.raises(LifeError, match="is ENDED"):
         answers.give(hub.outbox, LINK, Says.ACCEPTED, KEY, now=NOW)
     assert len(links.spoken(hub.outbox, LINK)) == 1
+
+
+def test_each_answer_is_later_than_the_one_before_whatever_our_clock_does(hub: Answers) -> None:
+    """The hub takes one that is not later for an old one sent again."""
+    offered(hub)
+    for says, now in ((Says.ACKNOWLEDGED, NOW), (Says.ACCEPTED, NOW), (Says.DECLINED, NOW - DAY)):
+        answers.give(hub.outbox, LINK, says, KEY, now=now, why=Why("OTHER"))
+    times = [each.at for each in links.spoken(hub.outbox, LINK)]
+    assert times == [NOW, NOW + 1, NOW + 2]
 
 
 def test_a_failure_while_answering_leaves_nothing(hub: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,8 +227,11 @@ def test_a_row_is_always_the_fold_of_what_is_kept(events: list[Any]) -> None:
             hear(box, notice)
         assert box.db.execute("select * from links").fetchall() == before
         own = [
-            Own(Says(str(row[0])), int(str(row[1])), str(row[2]), tuple(json.loads(str(row[3]))), NOW, str(row[4]))
-            for row in box.db.execute("select answer, offered_at, band, evidence, reason from link_answers").fetchall()
+            Own(Says(answer), offered_at, band, tuple(json.loads(evidence)), at, reason)
+            for answer, offered_at, band, evidence, at, reason in cast(
+                "list[tuple[str, int, str, str, int, str]]",
+                box.db.execute("select answer, offered_at, band, evidence, at, reason from link_answers").fetchall(),
+            )
         ]
         folded = linking.fold(LINK, map(Word.of, said), own)
         assert [one.link for one in links.held(box)] == ([] if folded is None else [folded])
