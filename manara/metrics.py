@@ -15,7 +15,8 @@ from typing import Final, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from manara.errors import Cause
-from schemas.models import Outcome, Precedence, Stage
+from schemas.models import LinkClass, LinkState, Outcome, Precedence, Stage
+from schemas.notices import MATCHES
 from schemas.reasons import REMEDY
 
 REGISTRY: Final = CollectorRegistry(auto_describe=True)
@@ -40,6 +41,10 @@ LABELS: Final[Mapping[str, tuple[str, ...]]] = {
     "spool": ("outbox", "inbox", "receipts"),
     "partition": ("live", "bulk"),
     "result": ("admitted", "refused"),
+    "link_class": _known(get_args(LinkClass)),
+    "link_state": _known(get_args(LinkState)),
+    "notice": MATCHES,
+    "answered": ("taken", "again", "refused"),
 }
 """The closed sets of label values. `UNKNOWN` of the enums is left out: no sender of ours writes it."""
 DIRECTORY_LABELS: Final = frozenset({"member", "agency", "holder", "child", "version"})
@@ -154,6 +159,19 @@ receipts_forwarded = _counter("receipts_forwarded_total", "Receipts handed on to
 receipts_refused = _counter("receipts_refused_total", "Receipts that were not believed, by reason.", "reason")
 heartbeats = _counter("heartbeats_total", "Signs of life written by the clock.")
 
+# index, correlate, links
+indexed = _counter("indexed_total", "Versions of alerts handed on to correlation.", "kind")
+unindexed = _counter("unindexed_total", "Alerts that could not be made ready for correlation.", "kind")
+correlated = _gauge("correlated_alerts", "Living alerts in the index of correlation.")
+compared = _counter("compared_total", "Pairs of alerts that were compared.")
+uncompared = _counter("uncompared_total", "Pairs whose comparison failed: a defect of a matcher.")
+links_written = _counter("links_written_total", "Matches written, by class and state.", "link_class", "link_state")
+over_correlating = _gauge("over_correlating_values", "Values held by too many alerts to say anything.")
+excluded = _counter("excluded_tokens_total", "Times that a value of the exclusion list was passed over.")
+match_notices = _counter("match_notices_total", "Notices of matches to authors, by type.", "notice")
+match_answers = _counter("match_answers_total", "Answers of authors to matches, by what became of them.", "answered")
+match_quota = _counter("match_quota_total", "Offers held back because an agency's day is used up.", "agency")
+
 # edge
 received = _counter("received_total", "Messages read from the feeds.", "member", "kind")
 repeated = _counter("repeated_total", "Messages that were in the inbox already.", "member")
@@ -173,7 +191,7 @@ delivery_seconds = _histogram(
 
 _BY_DIRECTORY: Final = (
     agency_messages, agency_gaps, routed, received, repeated, edge_refused, stored, sink_failures, dead_letters,
-    receipts_sent,
+    receipts_sent, match_quota,
 )  # fmt: skip
 
 

@@ -34,7 +34,7 @@ from manara.errors import InputError, SettingsError, in_words
 PREFIX = "MANARA_"
 NESTING = "__"
 PATHS = (
-    *("folder", "key", "roots_file", "filedrop", "syslog.tls_ca"),
+    *("folder", "key", "roots_file", "filedrop", "exclusions", "syslog.tls_ca"),
     *("kafka.ca", "kafka.certificate", "kafka.key", "kafka.password_file"),
 )
 """The settings that are paths: relative ones in a file are meant from the file's own folder."""
@@ -223,6 +223,10 @@ class Settings(BaseSettings):
         ge=0,
         description="MiB of data that the gate may hold: a hostile batch ends the process, not the machine; 0 is off",
     )
+    exclusions: Path | None = Field(
+        default=None, description="a TOML file of values that everybody has; correlation passes them over"
+    )
+    match_quota: int = Field(default=200, ge=1, description="offers of matches that one agency's alerts cause in a day")
     http_port: int = Field(
         default=0, ge=0, le=65535, description="serves /metrics, /live, /ready on 127.0.0.1; 0 is off"
     )

@@ -1,4 +1,4 @@
-"""`manara hub gate|route|receipts|clock`: the hub's processes at the command line."""
+"""`manara hub gate|route|receipts|index|correlate|links|clock`: the hub's processes at the command line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from manara.console import settings_of
 from manara.process import Context, run
-from streams import wiring
+from streams import correlation, wiring
 from streams.engine.errors import Exit
 
 CODES = "Exit codes: 0 stopped as asked; 1 failed, with a sentence in the log; 2 wrong settings; " + "; ".join(
@@ -91,6 +91,39 @@ def receipts(ctx: typer.Context, slot: Slot = "1") -> None:
     Example:  manara --config hub/receipts/manara.toml hub receipts
     """
     _process(ctx, "hub.receipts", partial(wiring.receipts, slot=slot))
+
+
+@hub.command(epilog=CODES)
+def index(
+    ctx: typer.Context,
+    slot: Slot = "1",
+    runner: Annotated[
+        RunnerName, typer.Option(help="The engine that drives it; both give the same.", envvar="MANARA_RUNNER")
+    ] = RunnerName.FAUST,
+) -> None:
+    """Turn admitted alerts into mentions by token, for correlation.
+
+    Example:  manara --config hub/index/manara.toml hub index
+    """
+    _process(ctx, "hub.index", partial(correlation.index, slot=slot, runner=runner.value))
+
+
+@hub.command(epilog=CODES)
+def correlate(ctx: typer.Context) -> None:
+    """Find alerts of different members that belong together. One process, for the whole network.
+
+    Example:  manara --config hub/correlate/manara.toml hub correlate
+    """
+    _process(ctx, "hub.correlate", correlation.correlate)
+
+
+@hub.command(epilog=CODES)
+def links(ctx: typer.Context) -> None:
+    """Tell authors of matches, and hear their answers. One process, for the whole network.
+
+    Example:  manara --config hub/links/manara.toml hub links
+    """
+    _process(ctx, "hub.links", correlation.links)
 
 
 @hub.command(epilog=CODES)

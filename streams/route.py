@@ -12,13 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, cast
 
 from manara import metrics
-from schemas import codec, message, registry
+from schemas import message, registry
 from schemas.directory import Directory
-from schemas.errors import ContractError
 from schemas.models import Admitted, Block, Notice, Receipt, Receipts
 from schemas.notices import notice
 from schemas.signature import SigningKey
 from schemas.topics import Names
+from streams.blocks import read_block
 from streams.engine.contract import Emit, Headers, Output, Record
 from streams.engine.errors import Exit, Stop
 
@@ -43,7 +43,7 @@ class Route:
         directory, output = self._directory(), Output()
         counted: Counter[tuple[str, str]] = Counter()
         for record in batch:
-            block = _read(record)
+            block = read_block(record)
             block["admitted"] = [_within(item, record, directory) for item in block["admitted"]]
             for item in block["admitted"]:
                 output.emits += self._feeds(item)
@@ -110,19 +110,6 @@ def _count(block: Block) -> None:
     for item in block["admitted"]:
         if not item["deliver"]:
             metrics.nobody.labels(item["kind"]).inc()
-
-
-def _read(record: Record) -> Block:
-    schema = registry.by_name("block")
-    try:
-        schema_id, body = codec.unframe(record.value or b"")
-        found = codec.decode(schema if schema_id == schema.id else registry.by_id(schema_id), body)
-    except ContractError as error:
-        place = f"{record.topic}/{record.partition}/{record.offset}"
-        raise Stop(Exit.BROKEN_BLOCK, f"{place} is not a block: {error}") from error
-    if "admitted" not in found:
-        raise Stop(Exit.BROKEN_BLOCK, f"{record.topic}/{record.partition}/{record.offset} holds another record")
-    return cast("Block", found)
 
 
 def _headers(item: Admitted) -> Headers:

@@ -119,7 +119,7 @@ def gate(context: Context, slot: str, *, accept_hole: bool = False) -> int:
         bench = Bench("gate", context, slot, stack)
         names, lanes = bench.names, context.settings.lanes
         signer = keys.load(Path(require(context.settings, "key")))
-        _lanes_exist(bench.clients, names.admitted, lanes)
+        lanes_exist(bench.clients, names.admitted, lanes)
         stage = Gate(names, bench.reader.poll, signer, lanes)
         stack.callback(stage.close)
 
@@ -127,13 +127,13 @@ def gate(context: Context, slot: str, *, accept_hole: bool = False) -> int:
             return {names.inlet(agency): lane_of(agency, lanes) for agency in bench.reader.poll().agencies}
 
         def tell(stretch: Unreadable) -> list[Emit]:
-            agency, now = names.agency_of(stretch.topic), _now()
+            agency, now = names.agency_of(stretch.topic), moment()
             told = unreadable.notice(names, stretch, agency, now, signer)
             return unreadable.quarantined(names, stretch, agency, now) + told
 
         topics = Topics(names.admitted, names.register)
         source = LaneSource(bench.clients, topics, stage, bench.effects, bench.folder, inlets, tell, accept_hole)
-        return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
+        return drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
 
 
 def bound_memory(mebibytes: int) -> None:
@@ -151,14 +151,14 @@ def route(context: Context, slot: str, runner: Runner) -> int:
         stage = Route(bench.names, bench.reader.poll, keys.load(Path(require(context.settings, "key"))))
         stopping, limits = bench.stopping(context), bench.clients.limits
         if runner == "faust":
-            return _drive(
+            return drive(
                 FaustRunner(
                     stage, bench.names.admitted, bench.clients, bench.effects, bench.pulse, bench.folder, stopping
                 )
             )
         admitted = (bench.names.admitted,)
-        source = GroupSource(bench.clients, lambda: admitted, bench.effects, _never, limits.blocks)
-        return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, stopping))
+        source = GroupSource(bench.clients, lambda: admitted, bench.effects, never, limits.blocks)
+        return drive(LoopRunner(stage, source, bench.effects, bench.pulse, stopping))
 
 
 def receipts(context: Context, slot: str) -> int:
@@ -171,11 +171,11 @@ def receipts(context: Context, slot: str) -> int:
             return [names.receipts(member) for member in bench.reader.poll().members]
 
         def tell(stretch: Unreadable) -> list[Emit]:
-            return unreadable.quarantined(names, stretch, "", _now())
+            return unreadable.quarantined(names, stretch, "", moment())
 
         stage = Forward(names, bench.reader.poll)
         source = GroupSource(bench.clients, topics, bench.effects, tell, bench.clients.limits.batch, stamped_ids)
-        return _drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
+        return drive(LoopRunner(stage, source, bench.effects, bench.pulse, bench.stopping(context)))
 
 
 def clock(context: Context, every: float) -> int:
@@ -188,7 +188,7 @@ def clock(context: Context, every: float) -> int:
         try:
             while not stopping():
                 if time.monotonic() >= due:
-                    due, sequence, now = due + every, sequence + 1, _now()
+                    due, sequence, now = due + every, sequence + 1, moment()
                     emits = tick(bench.names, context.settings.lanes, signer, now, sequence)
                     bench.effects.submit(emits, (), _beaten(bench.pulse, now, len(emits)))
                 bench.effects.pump(min(0.1, max(0.0, due - time.monotonic())))
@@ -202,7 +202,7 @@ def _beaten(pulse: Pulse, now: int, count: int) -> Callable[[Sequence[Ack]], Non
     def done(_acks: Sequence[Ack]) -> None:
         metrics.heartbeats.inc()
         pulse.turned(ready=True, idle=True)
-        seconds = max(0.0, (_now() - now) / 1e6)
+        seconds = max(0.0, (moment() - now) / 1e6)
         pulse.done(Batch(0, count, 0, 0, now, 0.0, seconds))
 
     return done
@@ -224,7 +224,7 @@ def last_beat(clients: Clients, topic: str) -> int:
     return int(codec.decode(registry.by_name("heartbeat"), body)["sequence"])
 
 
-def _drive(runner: LoopRunner | FaustRunner) -> int:
+def drive(runner: LoopRunner | FaustRunner) -> int:
     """Run to the end; where the worker must end instead, it does so without flushing anything."""
     try:
         runner.run()
@@ -235,7 +235,7 @@ def _drive(runner: LoopRunner | FaustRunner) -> int:
     return 0
 
 
-def _lanes_exist(clients: Clients, topic: str, lanes: int) -> None:
+def lanes_exist(clients: Clients, topic: str, lanes: int) -> None:
     """Agencies of a lane without a partition would never be read, in silence; so the two numbers must agree.
 
     Raises `BrokerError` where the topic cannot be seen, `SettingsError` where it has another number.
@@ -256,10 +256,11 @@ def _lanes_exist(clients: Clients, topic: str, lanes: int) -> None:
         )
 
 
-def _never(stretch: Unreadable) -> list[Emit]:
+def never(stretch: Unreadable) -> list[Emit]:
     """The hub's own blocks are never stepped past: one that cannot be read means that the hub is broken."""
     raise Stop(Exit.BROKEN_BLOCK, f"{stretch.topic}/{stretch.partition}/{stretch.first} cannot be read")
 
 
-def _now() -> int:
+def moment() -> int:
+    """Our clock, in microseconds since the epoch."""
     return time.time_ns() // 1000

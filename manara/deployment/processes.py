@@ -17,7 +17,6 @@ from manara.supervisor import Child
 from schemas.directory import HUB_STAGES
 
 EDGE: Final = "edge"
-RUN: Final = HUB_STAGES[:4]
 
 
 def command(config: Path, *words: str) -> list[str]:
@@ -44,7 +43,7 @@ def write(path: Path, pids: Mapping[str, int | None]) -> None:
 
 def hub(home: Home) -> list[Child]:
     """The stages of the hub."""
-    return [_child(home, f"hub.{stage}", command(settings_file(home.hub(stage)), "hub", stage)) for stage in RUN]
+    return [_child(home, f"hub.{stage}", command(settings_file(home.hub(stage)), "hub", stage)) for stage in HUB_STAGES]
 
 
 def edges(home: Home, members: Iterable[str], apart: Collection[str] = frozenset()) -> list[Child]:

@@ -168,7 +168,7 @@ def test_every_party_has_its_process_and_no_secret_stands_in_a_command_line(tmp_
     """The hub's stages, one edge process for all members, a relay an agency; each with a settings file and a log."""
     children = processes.children(Home(tmp_path), draft().members, draft().agencies)
     names = [child.name for child in children]
-    first = [*(f"hub.{stage}" for stage in processes.RUN), "edge"]
+    first = [*(f"hub.{stage}" for stage in HUB_STAGES), "edge"]
     assert names[: len(first)] == first
     assert sorted(names[len(first) :]) == [f"relay.{agency}" for agency in sorted(draft().agencies)]
     assert all("--config" in child.argv and "password" not in " ".join(child.argv) for child in children)
