@@ -14,7 +14,7 @@ WORKERS ?= 4
 # What is ours, for the tools that take folders.
 CODE := manara schemas producers streams consumers tests deploy
 
-.PHONY: help setup demo bench up down test test-long check image clean
+.PHONY: help setup demo bench quality up down test test-long check image clean
 
 help: ## Say what there is (this text)
 	@echo "usage: make TARGET [ARGS='...']    ARGS is handed on to the command behind the target"
@@ -31,6 +31,9 @@ demo: setup ## A whole network on this machine: agencies, hub, members' database
 
 bench: setup ## Measure the whole product on a real broker: figures S1 to S10 (ARGS='--quick' for a look)
 	@$(BIN)/manara bench $(ARGS)
+
+quality: setup ## Development figures of every matcher, by stratum and region, beside the baselines (ARGS='--only routes')
+	@$(BIN)/python -m tests.quality $(ARGS)
 
 up: setup ## Start the servers, the hub and the demo's members, and keep them running until Ctrl-C
 	@$(BIN)/manara up $(ARGS)
