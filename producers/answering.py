@@ -39,16 +39,19 @@ class Answerer:
         self._reports: list[tuple[int, KafkaError | None]] = []
         self._not_before = 0.0
         self._there = False
+        self._told = False
         self.log = structlog.get_logger()
 
     def look(self, cluster_id: str, topic_id: str | None) -> None:
         """What the relay has found: the cluster, and the topic's id or None where it is not there."""
         self._there = topic_id is not None
         if topic_id is not None:
+            self._told = False
             again = answers.settle(self._outbox, cluster_id, topic_id)
             if again:
                 self.log.warning("The topic of answers was made anew; the last answers are sent again", answers=again)
-        elif answers.waiting(self._outbox):
+        elif not self._told and answers.waiting(self._outbox):
+            self._told = True
             self.log.warning("Answers wait: the hub has no topic for them yet", topic=self._topic)
 
     def step(self) -> bool:
