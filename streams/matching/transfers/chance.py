@@ -11,7 +11,7 @@ from math import exp, lgamma, log, log10
 LN10 = log(10)
 
 FORWARDED = ((0.04, 0.55), (0.12, 0.40), (0.25, 0.10), (0.50, -0.40), (1.00, -1.2))
-"""Upper bound of |ln(paid on / received)| and the evidence of it: sums passed on keep their value but for fees and exchange."""
+"""Upper bound of |ln(paid on / received)| and its evidence: sums passed on keep their value but for fees and exchange."""
 FORWARDED_FAR = -2.0
 
 
@@ -38,6 +38,6 @@ def soon(gap: float) -> float:
     return 0.6 * exp(-gap / 0.7) / 0.7 + 0.4 / 3.5
 
 
-def rarer(ratio: float) -> float:
-    """log10 of a ratio, for sums of evidence."""
-    return log10(ratio)
+def silence(seen: float, shape: float, waits: float) -> float:
+    """Evidence in a silence: `seen` events in a time of `waits` mean waits, where `shape` was expected."""
+    return max(0.0, shape * log10(1 + waits) - seen)

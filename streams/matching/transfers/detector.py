@@ -10,12 +10,14 @@ from streams.matching.transfers.detection import Detection
 from streams.matching.transfers.edges import Edge
 from streams.matching.transfers.fans import find_fan_in, find_fan_out
 from streams.matching.transfers.finding import Finding
+from streams.matching.transfers.journeys import find_chain, find_cycle, find_reunion
 from streams.matching.transfers.ledger import WINDOW, Ledger
 from streams.matching.transfers.money import Money, load_money
 from streams.matching.transfers.reports import Reports
 from streams.matching.transfers.structuring import find_structuring
 from streams.matching.transfers.transfer import read_transfer
-from streams.matching.transfers.walks import extend, find_chain, find_cycle, find_reunion
+from streams.matching.transfers.walks import extend
+from streams.matching.transfers.weaves import find_weave
 
 BARS = {
     "fan_in": 1.2,
@@ -28,6 +30,8 @@ BARS = {
     "layering_chain": -0.3,
     "random": 0.0,
     "structuring": 2.0,
+    "bipartite": 2.0,
+    "stack": 2.0,
 }
 """The least score that is said: how many times rarer than chance, as a power of ten."""
 
@@ -35,7 +39,8 @@ BARS = {
 class Detector:
     """Finds patterns in a stream of transfers; `put_aside` counts records that take no part, by reason.
 
-    `thresholds` replaces the package's currencies and reporting thresholds. Memory is bounded by `most_accounts` and `most_edges`.
+    `thresholds` replaces the package's currencies and reporting thresholds, `bars` some of BARS. Memory is bounded by
+    `most_accounts` and `most_edges`: at most that many accounts, pairs and transfers are held, the least used go first.
     """
 
     def __init__(
@@ -72,12 +77,13 @@ class Detector:
         accounts = log10(len(self.ledger.accounts) + 1)
         walks = log10(self.ledger.live_edges() * WALKING + 1)
         for finding in (
-            find_structuring(edge, self.ledger, accounts),
+            find_structuring(edge, self.ledger),
             find_reunion(edge, self.ledger, walks),
             find_cycle(edge, self.ledger, walks),
+            find_weave(edge, self.ledger, walks),
             find_fan_in(edge, self.ledger, accounts),
             find_fan_out(edge, self.ledger, accounts),
-            find_chain(edge, self.ledger, walks),
+            find_chain(edge, walks),
         ):
             if finding:
                 yield finding

@@ -136,6 +136,11 @@ class Ledger:
         """How many receipts of `value` or more a day the account has by habit, those of `window` left out."""
         return self._habit(account.got, value, window)
 
+    def seldom_paid(self, account: Account) -> float:
+        """How many times seldomer than once a payment reaches just this account by chance."""
+        unit = self.weight()
+        return (sum(self.moved[1:]) / unit + 50.0) / (sum(account.got[1:]) / unit + 1.0)
+
     def shape(self, counts: list[float], value: float, window: list[Edge]) -> tuple[float, float]:
         """The habit as a gamma: events seen (with a prior), and the days they took."""
         size, unit, days = bucket(value), self.weight(), self.exposure()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from math import log10
-
 from streams.matching.transfers.edges import Edge
 from streams.matching.transfers.finding import Finding
 from streams.matching.transfers.ledger import Ledger
 
 BAND = (0.65, 1.0)
 DAYS = 7.0
+SELDOM_NEAR = 0.9
+"""Evidence (log10) in each payment so near the threshold: about one in eight of the large ones is."""
 LEAST_PAIR, LEAST_PAYER = 3, 4
 
 
@@ -18,7 +18,7 @@ def just_below(edge: Edge) -> bool:
     return BAND[0] <= edge.share < BAND[1]
 
 
-def find_structuring(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
+def find_structuring(edge: Edge, ledger: Ledger) -> Finding | None:
     """Several payments of one payer, to one payee or to several, each a little under the threshold."""
     if not just_below(edge):
         return None
@@ -29,11 +29,12 @@ def find_structuring(edge: Edge, ledger: Ledger, trials: float) -> Finding | Non
         edges, hub, least = near, edge.payer, LEAST_PAYER
     if len(edges) < least or not any(e.fresh for e in edges) or _instalments(edges):
         return None
-    reason = f"{len(edges)} payments within {DAYS:g} days, each between {BAND[0]:.0%} and {BAND[1]:.0%} of the amount that is reported"
-    total = sum(e.share for e in edges)
-    return Finding(
-        "structuring", hub, edges, len(edges) * log10(8), (reason, f"together {total:.1f} times that amount")
+    low, high = BAND
+    reasons = (
+        f"{len(edges)} payments within {DAYS:g} days, each between {low:.0%} and {high:.0%} of the amount that is reported",
+        f"together {sum(e.share for e in edges):.1f} times that amount",
     )
+    return Finding("structuring", hub, edges, len(edges) * SELDOM_NEAR, reasons)
 
 
 def _instalments(edges: list[Edge]) -> bool:
