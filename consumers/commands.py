@@ -1,12 +1,11 @@
-"""A member's commands: `edge` (with `edge resend`, `edge enable`), `feed`, `show`."""
+"""A member's commands: `edge` (with `edge resend`, `edge enable`), `feed`, `show`, `search` (`search audit`)."""
 
 from __future__ import annotations
 
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -16,6 +15,8 @@ from consumers import show as telling
 from consumers.feed import Connection, Feed, open_inbox
 from consumers.host import Host
 from consumers.host import settings_of as hosted
+from consumers.moments import moment
+from consumers.search import commands as searching
 from consumers.sinks.chosen import NAMES
 from consumers.sinks.ledger import Ledger
 from consumers.view import iso, line
@@ -24,8 +25,6 @@ from manara.errors import InputError
 from manara.process import run
 from manara.settings import Settings
 from schemas.registry import ALERT_KINDS
-
-UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +36,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(edges, name="edge")
     app.command("feed")(feed)
     app.command("show")(show)
+    searching.register(app)
 
 
 def edge(
@@ -155,18 +155,6 @@ def show(
         console = out()
         for text in telling.page(story, found, _width(console)):
             console.print(text, soft_wrap=True)
-
-
-def moment(text: str, now: int) -> int:
-    """The time that a person means by `30m`, `2h`, `1d`, or by ISO 8601 (UTC unless it says otherwise)."""
-    number, unit = text[:-1], text[-1:]
-    if number.isdecimal() and unit in UNITS:
-        return max(0, now - int(number) * UNITS[unit] * 1_000_000)
-    try:
-        said = datetime.fromisoformat(text)
-    except ValueError:
-        raise InputError(f"`{text}` is no time.", "Write 30m, 2h, 1d, or 2026-11-24T14:00.") from None
-    return max(0, int((said if said.tzinfo else said.replace(tzinfo=UTC)).timestamp() * 1_000_000))
 
 
 def _watch(opened: Feed, console: Console) -> None:

@@ -29,6 +29,7 @@ from consumers.inbox import Inbox, Taken
 from consumers.judges import Judges
 from consumers.judging import CURABLE, Accepted, Message, Refused, judge
 from consumers.receipts import Maker
+from consumers.search.keeper import SINK, Keeper
 from consumers.sender import Sender
 from consumers.sinks.chosen import sinks_of
 from consumers.source import FeedSource, Pulled
@@ -97,10 +98,13 @@ class Edge:
                 self._raise_failure()
 
     def _threads(self, stack: ExitStack, follower: Follower) -> list[Drain]:
-        """Start the drains and the sender of receipts: they work off the inbox even while the hub is away."""
+        """Start the drains, the sender of receipts and the keeper of the search index: they work off the inbox even
+        while the hub is away."""
         sinks = sinks_of(self.settings)
+        keeper = Keeper(self.settings.folder, self.member, self._stop)
         if not sinks:
             self._log.warning("No sink is configured: alerts stay in the inbox and no receipt is given")
+            self._start(stack, [(SINK, keeper.run)], [])
             return []
         topic = Names(self.settings.topic_prefix).receipts(self.member)
         sender = Sender(self.settings.folder, self.member, topic, self.settings.kafka, self._stop, clock=self.clock)
@@ -112,7 +116,7 @@ class Edge:
             lambda: follower.latest,
             self.clock,
             sender.made,
-            sinks=[sink.name for sink in sinks],
+            sinks=[*(sink.name for sink in sinks), SINK],
         )
         drains = [
             Drain(
@@ -126,11 +130,17 @@ class Edge:
             for sink in sinks
         ]
         bodies = [*((f"sink.{drain.sink.name}", drain.run) for drain in drains), ("receipts", sender.run)]
+        bodies.append((SINK, keeper.run))
+        self._start(stack, bodies, [*(drain.wake for drain in drains), sender.made])
+        return drains
+
+    def _start(
+        self, stack: ExitStack, bodies: Sequence[tuple[str, Callable[[], None]]], wakes: Sequence[threading.Event]
+    ) -> None:
         threads = [threading.Thread(target=self._guard, args=(body,), name=name) for name, body in bodies]
-        stack.callback(self._join, threads, [*(drain.wake for drain in drains), sender.made])
+        stack.callback(self._join, threads, wakes)
         for thread in threads:
             thread.start()
-        return drains
 
     def _guard(self, body: Callable[[], None]) -> None:
         """A thread's failure ends this edge, not silently the thread alone."""

@@ -204,4 +204,4 @@ def open_inbox(settings: Settings) -> Inbox:
             f"There is no inbox in {settings.folder}.",
             "Start `manara edge` with these settings first, or correct `folder` (MANARA_FOLDER).",
         )
-    return Inbox.open(settings.folder)
+    return Inbox.open(settings.folder, thorough=False)

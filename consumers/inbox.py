@@ -54,9 +54,10 @@ class Inbox:
         self.db = db
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open the inbox in this folder, making it if need be. Raises `StoreError` in words."""
-        inbox = cls(open_store(folder / FILE_NAME, SCHEMA, version=VERSION, migrations=MIGRATIONS))
+    def open(cls, folder: Path, *, thorough: bool = True) -> Self:
+        """Open the inbox in this folder, making it if need be. Raises `StoreError` in words. Unless `thorough`, a large
+        one is not looked through for damage first: an entry that is read is checked in any case."""
+        inbox = cls(open_store(folder / FILE_NAME, SCHEMA, version=VERSION, migrations=MIGRATIONS, thorough=thorough))
         inbox.db.execute("pragma secure_delete = on").fetchall()  # what is overwritten or deleted is gone from the file
         if inbox.meta("id") is None:
             with transaction(inbox.db):  # whoever comes second keeps the first one's id

@@ -8,7 +8,7 @@ when all of that has happened, however often the edge was killed in between.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
 import apsw
@@ -89,6 +89,12 @@ def scrub(db: apsw.Connection, now: int) -> bool:
     with transaction(db):
         db.execute("update withdrawals set scrubbed_at = ? where scrubbed_at is null and number <= ?", (now, *waiting))
     return True
+
+
+def emptied(db: apsw.Connection, numbers: Iterable[int]) -> list[int]:
+    """Those of these entries whose content is gone. A signature never begins with a zero."""
+    query = "select 1 from inbox where number = ? and substr(sig, 1, 1) > x'00'"
+    return [number for number in numbers if db.execute(query, (number,)).fetchone() is None]
 
 
 def passed(db: apsw.Connection, sink: str, number: int) -> None:

@@ -74,6 +74,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "edge": Entry((_CONSUMERS,), "Receive, verify and deliver into national systems.", MEMBER, "edge"),
     "feed": Entry((_CONSUMERS,), "Watch alerts as they arrive.", MEMBER, "edge"),
     "show": Entry((_CONSUMERS,), "Everything about one alert.", MEMBER, "edge"),
+    "search": Entry((_CONSUMERS,), "Search our alerts by number or name; every search is on record.", MEMBER, "edge"),
     "hub": Entry((_STREAMS,), "The hub's processes: gate, route, receipts, clock.", HUB, "hub"),
     "trace": Entry(
         (_PRODUCERS, "streams.operate.commands"), "One alert's way: accepted, admitted, routed, stored.", HUB

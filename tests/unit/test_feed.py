@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from consumers import rendering, summary
-from consumers.commands import moment
 from consumers.entry import Entry
 from consumers.errors import AlertNotFoundError, EdgeError
 from consumers.feed import Alert, Connection, Feed, open_inbox
 from consumers.heartbeat import SILENCE
 from consumers.inbox import Inbox
+from consumers.moments import moment
 from consumers.show import everything, find, page
 from consumers.text import FSI, PDI, clean, safe
 from consumers.view import document, line
