@@ -45,15 +45,55 @@ def test_an_empty_name_matches_nothing_not_even_itself(run: Run, text: str) -> N
 
 
 def test_two_alert_files_are_compared_with_births_states_and_numbers(run: Run, tmp_path: Path) -> None:  # noqa: F811
-    """A strong number that both carry is said first, and makes it strong whatever the names are."""
+    """A strong number that both carry is said first; where the only persons have other names it is doubted."""
     passport = [{"type": "PASSPORT", "value": "C01234567", "country": "AZ"}]
     a = person(tmp_path, "a.yaml", names=["Tural Guliyev"], identifiers=passport)
-    b = person(tmp_path, "b.yaml", names=["Yusuf Aliyev"], identifiers=passport)
-    c = person(tmp_path, "c.yaml", names=["Туралъ Гулиев"], births=["1984-05"])
-    strong = json.loads(run("match", a, b, "--json").out)
+    b = person(tmp_path, "b.yaml", names=["Maria Gonzalez"], births=["1951-01-01"], identifiers=passport)
+    c = person(tmp_path, "c.yaml", names=["Туралъ Гулиев"], births=["1984-05"], identifiers=passport)
+    strong, doubted = (json.loads(run("match", a, other, "--json").out) for other in (c, b))
     assert (strong["band"], strong["identifiers"]) == ("STRONG", ["id:document:C01234567"])
     assert strong["evidence"][0].startswith("the same document C01234567")
-    assert json.loads(run("match", a, c, "--json").out)["band"] != "NONE"
+    assert (doubted["band"], doubted["evidence"][1].startswith("against: the names do not agree")) == ("PROBABLE", True)
+
+
+def test_a_number_given_by_two_states_is_two_numbers(run: Run, tmp_path: Path) -> None:  # noqa: F811
+    """As the hub judges it."""
+    files = [
+        person(tmp_path, f"{state}.yaml", identifiers=[{"type": "PASSPORT", "value": "C01234567", "country": state}])
+        for state in ("AZ", "TR")
+    ]
+    assert json.loads(run("match", *files, "--json").out)["identifiers"] == []
+
+
+ROUTE = {
+    "kind": "route",
+    "conveyances": [{"type": "TRUCK", "identifier": {"type": "PLATE", "value": "34 ABC 123", "country": "TR"}}],
+    "consignments": [{"description": "tiles", "container": "CSQU 305438 3"}],
+    "persons": [{"name": "Kenan Invented", "identifiers": [{"type": "PASSPORT", "value": "C01234567"}]}],
+}
+TRANSFER = {
+    "kind": "transfer",
+    "transfers": [{"from": {"account": "TR33 0006 1005 1978 6457 8413 26"}, "to": {"account": "7", "country": "TR"}}],
+    "subjects": [{"name": "Kenan Invented", "birth_date": "1980"}],
+}
+
+
+@pytest.mark.parametrize(
+    ("alert", "numbers"), [(ROUTE, ["container", "document", "plate"]), (TRANSFER, ["iban"])], ids=["route", "transfer"]
+)
+def test_alerts_of_other_kinds_are_compared_by_what_they_name(
+    run: Run,  # noqa: F811
+    tmp_path: Path,
+    alert: dict[str, Any],
+    numbers: list[str],
+) -> None:
+    """Their numbers and their persons, also with an alert about a person; the road is said to be left out."""
+    (tmp_path / "a.yaml").write_text(yaml.safe_dump(alert))
+    same = run("match", "a.yaml", "a.yaml", "--json")
+    assert [token.split(":")[1] for token in json.loads(same.out)["identifiers"]] == numbers
+    assert ("the road is the hub's to compare" in same.err) == (alert is ROUTE)
+    assert json.loads(run("match", "a.yaml", "Kenan Invented", "--json").out)["band"] != "NONE"
+    assert json.loads(run("match", "a.yaml", "Zzyzx Qwerty", "--json").out)["band"] == "NONE"
 
 
 def test_what_cannot_be_compared_is_said(run: Run, tmp_path: Path) -> None:  # noqa: F811
