@@ -21,7 +21,7 @@ _INITIAL = 0.75
 _JOINED = 0.85
 _MOST_OPEN = 4
 _FEWEST_OPEN = 2
-_LENGTH_APART = 3
+_LONG = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,10 @@ def _joins(
     wholes: tuple[Part, ...], pieces: tuple[Part, ...], open_wholes: list[int], open_pieces: list[int]
 ) -> Iterator[tuple[float, float, int, tuple[int, int]]]:
     """Words of one name that the other writes as two."""
-    for i, (j, k) in product(open_wholes[:_MOST_OPEN], permutations(open_pieces[:_MOST_OPEN], 2)):
+    long = [i for i in open_wholes[:_MOST_OPEN] if len(wholes[i].sound) >= _LONG]
+    usable = [j for j in open_pieces[:_MOST_OPEN] if pieces[j].kind != "initial"]
+    for i, (j, k) in product(long, permutations(usable, 2)):
         whole, first, second = wholes[i], pieces[j], pieces[k]
-        if abs(len(whole.sound) - len(first.sound) - len(second.sound)) > _LENGTH_APART or "initial" in {
-            first.kind,
-            second.kind,
-        }:
-            continue
         if first.arabic == second.arabic and similarity.close(whole.skeleton, first.skeleton + second.skeleton):
             likeness = _heard(whole.sound, first.sound + second.sound, whole.arabic, first.arabic)
             if likeness >= _JOINED:
@@ -119,7 +116,7 @@ def _joins(
 
 def likeness_of(one: Part, other: Part) -> float:
     """How alike two parts are, in either order."""
-    return _likeness(one, other) if (one.text, one.arabic) <= (other.text, other.arabic) else _likeness(other, one)
+    return _likeness(one, other) if one.mark <= other.mark else _likeness(other, one)
 
 
 @lru_cache(131_072)
@@ -128,15 +125,18 @@ def _likeness(one: Part, other: Part) -> float:
         return 1.0 if one.arabic == other.arabic else similarity.SAME_SOUND
     if one.kind == "initial" or other.kind == "initial":
         return _INITIAL if _same_initial(one, other) else 0.0
-    related = not set(one.families).isdisjoint(other.families)
-    if related:
+    known = one.families and other.families
+    if known and not set(one.families).isdisjoint(other.families):
         return similarity.FAMILY
     if one.arabic == other.arabic and one.sound == other.sound:
         return similarity.SAME_SOUND
-    likeness = _by_sound(one, other)
-    if one.families and other.families:
-        return min(likeness, similarity.OTHER_FAMILY)
-    return likeness
+    if not one.readings and not other.readings and one.arabic == other.arabic:
+        if not similarity.near(one.skeleton, other.skeleton):
+            return 0.0
+        likeness = similarity.spelled(one.sound, other.sound)
+    else:
+        likeness = _by_sound(one, other)
+    return min(likeness, similarity.OTHER_FAMILY) if known else likeness
 
 
 def _same_initial(one: Part, other: Part) -> bool:
@@ -145,10 +145,11 @@ def _same_initial(one: Part, other: Part) -> bool:
 
 def _by_sound(one: Part, other: Part) -> float:
     """Likeness by sounds, over all readings of both; nothing where the skeletons are too far apart."""
+    across = one.arabic != other.arabic
     best = 0.0
     for mine, bones in ((one.sound, one.skeleton), *one.readings):
         for theirs, others in ((other.sound, other.skeleton), *other.readings):
-            if similarity.near(bones, others):
+            if similarity.near(bones, others) or (across and similarity.near_without_v(bones, others)):
                 trust = 1.0 if mine is one.sound and theirs is other.sound else _READING
                 best = max(best, trust * _heard(mine, theirs, one.arabic, other.arabic))
     return best
@@ -156,5 +157,5 @@ def _by_sound(one: Part, other: Part) -> float:
 
 def _heard(mine: str, theirs: str, mine_arabic: bool, theirs_arabic: bool) -> float:
     if mine_arabic == theirs_arabic:
-        return similarity.spelled(min(mine, theirs), max(mine, theirs))
+        return similarity.spelled(*sorted((mine, theirs)))
     return similarity.abjad(mine, theirs) if mine_arabic else similarity.abjad(theirs, mine)

@@ -21,6 +21,7 @@ def _table() -> tuple[dict[str, Families], dict[str, Families]]:
         for written in (name, *spellings.split()):
             for word in words(written):
                 latin, mark = romanise(word), "~" * is_abjad(word)
+                latin = latin[2:] if mark and latin.startswith("al") and len(latin) >= len("alxx") else latin
                 _enter(spelled, mark + latin, name)
                 _enter(heard, mark + (abjad_sounds(latin) if mark else sounds(latin)), name)
     return spelled, heard

@@ -36,7 +36,10 @@ FEATURES = (
     "countries_apart",
 )
 """Names of the features, in the order of their weights."""
-_MOST_AGREED, _MOST_EXTRA = 2.5, 4
+_MOST_AGREED, _MOST_EXTRA = 2.5, 4.0
+_TITLE = 0.5
+"""A title may be a name, so one left over counts half."""
+_ONE_WORD = 1.5
 
 
 def of_names(found: Alignment) -> dict[str, float]:
@@ -47,7 +50,7 @@ def of_names(found: Alignment) -> dict[str, float]:
     for agreement in found.agreements:
         agreed += agreement.weight
         name = any(part.kind == "name" for part in agreement.left + agreement.right)
-        substantive += name
+        substantive += name * max(len(agreement.left), len(agreement.right))
         weakest = min(weakest, agreement.likeness) if name else weakest
         for feature, share in _shares(agreement.likeness):
             values[feature] = values.get(feature, 0.0) + share * agreement.weight
@@ -62,14 +65,15 @@ def of_names(found: Alignment) -> dict[str, float]:
     )
     values["coverage"] = 2 * agreed / total if total else 0.0
     values["weakest"] = 1.0 - weakest
-    values["lone"] = float(substantive <= 1)
+    if substantive + min(left, right) <= 1:
+        values["lone"] = _ONE_WORD - min(agreed, 1.0)
     if any(a.left[0].arabic != a.right[0].arabic for a in found.agreements):
         values["scripts_differ"], values["scripts_conflict"] = 1.0, over[0]
     return values
 
 
-def _names(parts: tuple[Part, ...]) -> int:
-    return sum(part.kind == "name" for part in parts)
+def _names(parts: tuple[Part, ...]) -> float:
+    return sum(1.0 if part.kind == "name" else _TITLE if part.kind == "title" else 0.0 for part in parts)
 
 
 def _shares(likeness: float) -> list[tuple[str, float]]:

@@ -57,10 +57,19 @@ def is_abjad(word: str) -> bool:
     return _ARABIC.search(word) is not None
 
 
+_CYRILLIC = re.compile("[\u0400-\u04ff]")
+_LOOKALIKES = str.maketrans("aeopcyxkmtbhi", "аеорсухкмтвні")
+
+
 def romanise(word: str) -> str:
-    """One word in the letters a to z: the table of letters first, then the marks off, then `anyascii` for other scripts."""
+    """One word in the letters a to z: the table of letters first, then the marks off, then `anyascii` for other scripts.
+
+    Latin letters within a Cyrillic word are the Cyrillic letters they look like.
+    """
     if word.isascii():
         return word
+    if _CYRILLIC.search(word):
+        word = word.translate(_LOOKALIKES)
     latin = word.translate(letters())
     if not latin.isascii():
         latin = unicodedata.normalize("NFKD", latin)
