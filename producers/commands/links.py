@@ -380,7 +380,8 @@ def _say(
     elif not quiet:
         again = " already" if told.again else ""
         out().print(f"{told.answer}{again}: link {told.link_id} is {one.link.state}", style="bold", markup=False)
-        note("" if carried else "`manara relay` carries the answer to the hub.")
+        if not carried:
+            note("`manara relay` carries the answer to the hub.")
     return told
 
 
