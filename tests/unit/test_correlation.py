@@ -196,7 +196,7 @@ def test_a_value_of_the_exclusion_list_is_passed_over(tmp_path: Path) -> None:
 def test_an_alert_that_names_nothing_matches_nothing(bed: Bed) -> None:
     """No match by emptiness: empty names, one letter, marks alone, places without name."""
     for agency in ("az-police", "tr-fiu", "kz-border"):
-        for name in ("", " ", "A", "‮‏", "..."):
+        for name in ("", " ", "A", "\u202e\u200f", "..."):
             bed.take(tells(agency, **wanted(name, "", "", nationalities=[""])))
         places = [{"name": "", "country": "", "code": "", "code_type": "NONE", "lat": None, "lon": None, "arrives": "",
                    "departs": "", "role": "TRANSIT"}] * 3  # fmt: skip
@@ -237,7 +237,7 @@ def lives(draw: st.DrawFn) -> list[Admitted]:
             now_has = [
                 number(v, "PHONE" if v.startswith("+") else "PASSPORT") for v in draw(st.sets(st.sampled_from(POOL)))
             ]
-            more = {} if step == "CANCEL" else {"record": wanted(f"Name{number_}", identifiers=now_has)}
+            more: dict[str, Any] = {} if step == "CANCEL" else {"record": wanted(f"Name{number_}", identifiers=now_has)}
             last = author.follow(last, step, **more)
             messages.append(admitted(last, at=NOW + number_ + 100 * len(messages)))
             if step == "CANCEL":
@@ -252,14 +252,14 @@ def lives(draw: st.DrawFn) -> list[Admitted]:
 def shuffled(parts: dict[int, list[Mention]], seed: int) -> list[tuple[int, Mention]]:
     """The partitions' records mixed at random, each partition's own order kept."""
     left = {part: list(mentions) for part, mentions in parts.items()}
-    dice, mixed = random.Random(seed), []  # noqa: S311 - a test's own dice
+    dice, mixed = random.Random(seed), []
     while any(left.values()):
         part = dice.choice([part for part, mentions in left.items() if mentions])
         mixed.append((part, left[part].pop(0)))
     return mixed
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(), st.integers(0, 9), st.integers(0, 9))
 def test_however_the_partitions_are_mixed_the_same_links_hold(
     tmp_path_factory: pytest.TempPathFactory, items: list[Admitted], one: int, other: int
@@ -271,7 +271,7 @@ def test_however_the_partitions_are_mixed_the_same_links_hold(
         bed = Bed(tmp_path_factory.mktemp("bed"), budget=3, scorer=by_numbers)
         order = shuffled(parts, seed)
         bed.fold(order)
-        first = {id_: link for id_, link in bed.live().items()}
+        first = bed.live()
         bed.fold(order[len(order) // 2 :])  # read again after a kill
         assert bed.live() == first
         found.append(first)
@@ -279,12 +279,12 @@ def test_however_the_partitions_are_mixed_the_same_links_hold(
     assert found[0] == found[1]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(), st.data())
 def test_a_fold_that_is_killed_anywhere_and_goes_on_gives_the_same(
     tmp_path_factory: pytest.TempPathFactory, items: list[Admitted], data: st.DataObject
 ) -> None:
-    """Committed now and then, closed without a commit, opened again at the last commit: nothing lost, nothing doubled."""
+    """Committed now and then, closed without a commit, opened again at the last one: nothing lost, nothing doubled."""
     order = shuffled(indexed(items)[0], 1)
     whole = Bed(tmp_path_factory.mktemp("whole"), scorer=by_numbers)
     whole.fold(order)
