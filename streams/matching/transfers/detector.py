@@ -20,15 +20,15 @@ from streams.matching.transfers.walks import extend
 from streams.matching.transfers.weaves import find_weave
 
 BARS = {
-    "fan_in": 1.2,
-    "smurfing": 1.0,
+    "fan_in": 1.8,
+    "smurfing": 1.2,
     "fan_out": 0.8,
-    "gather_scatter": 2.0,
+    "gather_scatter": 2.6,
     "scatter_gather": 0.5,
     "cycle": -0.7,
     "round_trip": -0.7,
-    "layering_chain": -0.3,
-    "random": 0.0,
+    "layering_chain": -0.6,
+    "random": -0.4,
     "structuring": 2.0,
     "bipartite": 2.0,
     "stack": 2.0,

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from math import log, log10
-from statistics import median
-
 from streams.matching.transfers.chance import rarity, silence
 from streams.matching.transfers.edges import FLOOR, Edge
-from streams.matching.transfers.ledger import PRIOR, TRACEABLE, Ledger
+from streams.matching.transfers.ledger import PRIOR, Ledger
+from streams.matching.transfers.sums import likeness
 
 LEAST = 3
 """Parties from which there is a fan."""
 RUN_DAYS, RUN_PAYMENTS = 0.25, 5
 """So many payments of one currency within so many days are an employer's run, or dividends."""
-WORTH_HIDING = 2_000.0
-"""US dollars: the middle sum from which a fan looks like more than daily life."""
-REPORTED = 30_000.0
-"""US dollars: above, each payment is reported by itself and cutting up hides nothing; so firms are paid."""
 FIRMS = 2.2
 """Minus log10 of the share of accounts that are firms, with new parties every few days."""
 FIRM_EVENTS, FIRM_DAYS = 1.5, 4.0
@@ -59,19 +53,6 @@ def _rare(count: int, shape: tuple[float, float], exposure: float, span: float) 
     seen = events - PRIOR
     firm = rarity(count, seen + FIRM_EVENTS, exposure + FIRM_DAYS, span)
     return min(rarity(count, events, days, span), firm + FIRMS + silence(seen, FIRM_EVENTS, exposure / FIRM_DAYS))
-
-
-def likeness(edges: list[Edge]) -> float:
-    """Evidence of a scheme in the sums: worth hiding, alike in size, not paid by card or cheque."""
-    middle = median(edge.value for edge in edges)
-    apart = median(abs(log(edge.value / middle)) for edge in edges)
-    traceable = sum(edge.channel in TRACEABLE for edge in edges) / len(edges)
-    worth = _within(-1.5, 1.5 * log10(middle / WORTH_HIDING), 0.3) + _within(-0.8, 1.5 * log10(REPORTED / middle), 0.0)
-    return worth + _within(-0.7, 0.8 - apart, 0.3) - 1.5 * traceable
-
-
-def _within(low: float, value: float, high: float) -> float:
-    return max(low, min(high, value))
 
 
 def without_runs(edges: list[Edge]) -> list[Edge]:

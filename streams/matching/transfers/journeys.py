@@ -9,6 +9,7 @@ from streams.matching.transfers.chance import kept_value
 from streams.matching.transfers.edges import Edge
 from streams.matching.transfers.finding import Finding
 from streams.matching.transfers.ledger import Ledger
+from streams.matching.transfers.sums import worth
 from streams.matching.transfers.walks import trace
 
 HOPS = 2
@@ -36,7 +37,7 @@ def find_chain(edge: Edge, trials: float) -> Finding | None:
         return None
     shrinking = all(after.value <= before.value * 1.001 for before, after in pairwise(path))
     typology = "layering_chain" if shrinking and len({step.currency for step in path}) == 1 else "random"
-    return Finding(typology, path[0].id, path, score - trials, _passed_on(path))
+    return Finding(typology, path[0].id, path, score + worth(path) - trials, _passed_on(path))
 
 
 def _passed_on(path: list[Edge]) -> tuple[str, ...]:
@@ -62,7 +63,7 @@ def find_cycle(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     path = trace(edge, edge.payee)
     if path[0].payer != edge.payee or _lawful_return(path):
         return None
-    score = known[0] + log10(ledger.seldom_paid(ledger.account(edge.payee))) - trials
+    score = known[0] + log10(ledger.seldom_paid(ledger.account(edge.payee))) + worth(path) - trials
     if not any(step.fresh for step in path):
         score -= PARTNERS
     even = edge.value < path[0].value and len({step.currency for step in path}) == 1

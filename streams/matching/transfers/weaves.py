@@ -1,17 +1,20 @@
-"""Several accounts that pay several others, without one in the middle: bipartite patterns, and stacks of two such layers.
+"""Several accounts that pay several others, with none in the middle: bipartite patterns, and stacks of two such layers.
 
-Two payers with one payee in common are daily life; two with two payees in common, new and within days, close a square. Each square is
-weighed by how seldom anybody pays those payees.
+Two payers with one payee in common are daily life; two with two payees in common, new and within days, close a square.
+Each square is weighed by how seldom anybody pays those payees.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from math import log10
 
 from streams.matching.transfers.edges import Edge
-from streams.matching.transfers.fan import likeness
+from streams.matching.transfers.fan import without_runs
 from streams.matching.transfers.finding import Finding
 from streams.matching.transfers.ledger import Ledger
+from streams.matching.transfers.sums import likeness
 
 DAYS = 4.5
 MOST = 24
@@ -20,18 +23,18 @@ SQUARE = 2
 
 
 def _paid_by(name: str, ledger: Ledger, now: float) -> dict[str, Edge]:
-    """New payees of an account within the window, with the last payment to each."""
-    outgoing = ledger.account(name).outgoing[-MOST:]
-    return {edge.payee: edge for edge in outgoing if edge.fresh and abs(now - edge.time) <= DAYS}
+    """New payees of an account within the window, with the last payment to each; an employer's runs apart."""
+    recent = [e for e in ledger.account(name).outgoing[-MOST:] if e.fresh and abs(now - e.time) <= DAYS]
+    return {edge.payee: edge for edge in without_runs(recent)}
 
 
-def _layer(payers: set[str], ledger: Ledger, now: float) -> dict[str, dict[str, Edge]]:
-    """By payee, the payments of these payers, where at least two of them paid it."""
-    found: dict[str, dict[str, Edge]] = {}
-    for payer in payers:
-        for payee, edge in _paid_by(payer, ledger, now).items():
-            found.setdefault(payee, {})[payer] = edge
-    return {payee: edges for payee, edges in found.items() if len(edges) >= SQUARE}
+def _layer(payers: Iterable[str], payees: set[str] | None, ledger: Ledger, now: float) -> list[Edge]:
+    """The payments of payers who paid at least two of the payees, to payees paid by at least two of them."""
+    paid = [(_paid_by(name, ledger, now)) for name in sorted(set(payers))]
+    kept = [{k: e for k, e in edges.items() if payees is None or k in payees} for edges in paid]
+    kept = [edges for edges in kept if len(edges) >= SQUARE]
+    shared = Counter(payee for edges in kept for payee in edges)
+    return [edge for edges in kept for payee, edge in edges.items() if shared[payee] >= SQUARE]
 
 
 def find_weave(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
@@ -47,22 +50,18 @@ def find_weave(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     return _weigh(edge, {edge.payer, *allies}, ledger, trials) if allies else None
 
 
-def _weigh(edge: Edge, payers: set[str], ledger: Ledger, trials: float) -> Finding:
-    layer = _layer(payers, ledger, edge.time)
-    steps = [step for edges in layer.values() for step in edges.values()]
-    closures = len(steps) - len(payers) - len(layer) + 1
-    seldom = min(ledger.seldom_paid(ledger.account(payee)) for payee in layer)
-    score = closures * log10(seldom) + likeness(steps) - trials
-    reasons = [
-        f"{len(payers)} accounts paid the same {len(layer)} accounts, all new to each other, within {DAYS:g} days"
-    ]
-    above = _layer(
-        {step.payer for payer in payers for step in ledger.account(payer).incoming[-MOST:]}, ledger, edge.time
-    )
-    upper = [step for payee, edges in above.items() if payee in payers for step in edges.values()]
-    if len({step.payee for step in upper}) >= SQUARE:
-        reasons.append(
-            f"and had themselves been paid by {len({step.payer for step in upper})} accounts that share them"
-        )
-        return Finding("stack", min(layer), [*upper, *steps], score, tuple(reasons))
-    return Finding("bipartite", min(layer), steps, score, tuple(reasons))
+def _weigh(edge: Edge, payers: set[str], ledger: Ledger, trials: float) -> Finding | None:
+    lower = _layer(payers, None, ledger, edge.time)
+    payees = {step.payee for step in lower}
+    if len(payees) < SQUARE:
+        return None
+    closures = len(lower) - len(payers) - len(payees) + 1
+    seldom = min(ledger.seldom_paid(ledger.account(payee)) for payee in payees)
+    score = closures * log10(seldom) + likeness(lower) - trials
+    reason = f"{len(payers)} accounts paid the same {len(payees)} accounts within {DAYS:g} days, all new to each other"
+    before = {step.payer for payer in payers for step in ledger.account(payer).incoming[-MOST:]}
+    upper = _layer(before, payers, ledger, edge.time)
+    if not upper:
+        return Finding("bipartite", min(payees), lower, score, (reason,))
+    second = f"and had been paid by {len({step.payer for step in upper})} accounts that share them"
+    return Finding("stack", min(payees), [*upper, *lower], score, (reason, second))
