@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from manara.bench import ends, hub, life, rivals, whole
+from manara.bench import ends, hub, life, rivals, search, whole
 from manara.bench.context import Bench
 from manara.bench.results import Row
 
@@ -20,4 +20,5 @@ FIGURES: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "S8": life.s8,
     "S9": hub.s9,
     "S10": hub.s10,
+    "SEARCH": search.search,
 }
