@@ -16,6 +16,7 @@ SECTIONS: Mapping[str, Callable[[int], report.Section]] = {
     "identifiers": identifiers.measure,
     "persons": persons.full,
     "names": persons.names,
+    "refitted": persons.refitted,
     "parts": persons.name_parts,
     "mentions": persons.mentions,
     "routes": routes.measure,

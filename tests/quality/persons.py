@@ -56,8 +56,12 @@ def _pairs(name: str, title: str, rows: list[Row], quoted: Sequence[Quoted], *, 
         pairs.shares_grid("region", f"{title}: recall by region", regions),
     ]  # fmt: skip
     if by_list:
-        grids.append(pairs.folds_grid(f"{title}, one list left out: threshold from the others", lists))
-        grids.append(pairs.folds_grid(f"{title}, one region left out: threshold from the others", areas))
+        grids.append(
+            pairs.folds_grid(f"{title}, one list left out: threshold of the others, weights as shipped", lists)
+        )
+        grids.append(
+            pairs.folds_grid(f"{title}, one region left out: threshold of the others, weights as shipped", areas)
+        )
     figures: dict[str, Any] = {
         "pairs": len(rows),
         "matchers": {key: head._asdict() for key, head in heads.items()},
@@ -67,6 +71,34 @@ def _pairs(name: str, title: str, rows: list[Row], quoted: Sequence[Quoted], *, 
         "spread_by_region": pairs.spread(areas),
     }
     return Section(name, tuple(grids), figures)
+
+
+def refitted(sample: int) -> Section:
+    """The spread that counts: weights and threshold fitted without a list, judged on that list alone."""
+    from manara.matching.persons import weights
+    from tests.quality import fit_persons
+
+    rows = [
+        fit_persons._row(pair, mode)
+        for pair in datasets.person_pairs(sample)
+        if pair["stratum"] != datasets.UNSOLVABLE
+        for mode in ("full", "name")
+    ]
+    lines: list[tuple[Cell, ...]] = []
+    for left in sorted({row.src for row in rows}):
+        others = [row for row in rows if row.src != left]
+        found = fit_persons.fitted(others, weights())
+        for mode in ("full", "name"):
+            seen = [row for row in others if row.mode == mode]
+            unseen = [row for row in rows if row.mode == mode and row.src == left]
+            threshold = fit_persons.figures(seen, fit_persons.scores(seen, found))[1]
+            f1 = fit_persons.figures(unseen, fit_persons.scores(unseen, found), threshold)[0]
+            lines.append((left, mode, f"{threshold:.2f}", f1))
+    values = {mode: [float(line[3]) for line in lines if line[1] == mode] for mode in ("full", "name")}
+    title = "Persons, one list left out: weights and threshold fitted without it"
+    grid = Grid(title, ("left out", "fields", "threshold", "F1"), lines)
+    figures = {mode: {"lowest": min(f1s), "highest": max(f1s)} for mode, f1s in values.items()}
+    return Section("persons_refitted", (grid,), figures)
 
 
 def mentions(sample: int) -> Section:
