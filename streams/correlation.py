@@ -110,7 +110,7 @@ def links(context: Context) -> int:
         names, reader = bench.names, bench.reader
         store = Releases(bench.folder / "releases.db")
         stack.callback(store.close)
-        if store.empty:
+        if store.empty():
             _take_over(bench.clients, names.releases, store)
 
         def topics() -> list[str]:

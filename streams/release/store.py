@@ -35,7 +35,6 @@ class Releases:
             for topic, part, id_, next_ in self.db.execute("select topic, part, id, next from places")
         }
 
-    @property
     def empty(self) -> bool:
         """Whether it holds nothing yet: then releases.v1 has to be taken over first."""
         return not self._places and not next(iter(self.db.execute("select count(*) from releases")))[0]

@@ -127,7 +127,7 @@ def test_two_states_are_told_of_a_match_and_of_each_other_when_both_accept(hub: 
 
 
 def test_answers_that_do_not_fit_are_refused_in_words_and_stop_nobody(hub: Hub) -> None:
-    """Forged, of a match that is another's, repeated, garbage; the same words for what is unknown and what is foreign."""
+    """Forged, of another's match, repeated, garbage; the same words for what is unknown and what is foreign."""
     _, mine, _, _ = pair(hub, "Tarlan Quliyev Rashidoglu", "Tarlan Guliyev Rashidoglu")
     until("it is offered", lambda: offers(hub, "eg-police", mine.alert_id))
     (offer,) = offers(hub, "eg-police", mine.alert_id)
@@ -191,7 +191,8 @@ def _name() -> str:
 
 
 def _live(hub: Hub, number: int) -> bool:
-    return sum(link["class"] == "IDENTIFIER" for link in links(hub).values()) >= number
+    found = [link for link in links(hub).values() if link["class"] == "IDENTIFIER"]
+    return len(found) >= number
 
 
 def _offered(hub: Hub, agency: str, alerts: set[str]) -> bool:
