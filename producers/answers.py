@@ -117,7 +117,6 @@ def _allow(link: Link, says: Says) -> None:
     remedy = {
         State.DECLINED: "That is for good; the hub offers it again when other evidence is found.",
         State.ENDED: "There is nothing to answer: one of the alerts has ended, or they no longer match.",
-        State.REFUSED: "The hub withholds it: too many links were offered to us at once. It may come later.",
         State.AGREED: "Both have accepted: `manara links share` prepares the next step.",
     }.get(link.state, "It was said already.")
     raise LifeError(f"The link {link.link_id} is {link.state}{by}: it cannot be {says} now.", remedy)

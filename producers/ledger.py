@@ -17,11 +17,13 @@ from manara import metrics
 from manara.stores import transaction
 from producers import linking, links
 from producers.expecting import Expectations
+from producers.links import Heard
 from producers.outbox import Outbox
 from producers.validity import LOG_TIME
 from schemas.directory import Directory, Key
 
 _GATE, _ROUTE, _LINKS = "hub.gate", "hub.route", "hub.links"
+_REFUSED = "MATCH_REFUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,23 +160,25 @@ class Ledger:
             record = self._keep(said)
             for receipt in said.record["receipts"]:
                 self._receipt(receipt, said.record["member"], record)
-        elif said.record["type"].startswith(linking.MATCH) and said.record["link_id"]:
-            links.take(self._db, said.record, self._keep(said))
         else:
-            notice, spot = said.record, said.spot
-            self._db.execute(
-                "insert or ignore into notices values (?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    spot.topic_id,
-                    spot.partition,
-                    spot.offset,
-                    notice["type"],
-                    notice["text"],
-                    notice["first"],
-                    notice["last"],
-                    notice["at"],
-                ),
-            )
+            self._notice(said)
+
+    def _notice(self, said: Said) -> None:
+        """About a link, or about our messages; that an answer of ours was refused is told with the latter, too."""
+        notice, spot = said.record, said.spot
+        link = notice["link_id"] if notice["type"].startswith(linking.MATCH) else ""
+        if link:
+            links.take(self._db, Heard(notice, spot.topic_id, spot.offset, self._keep(said)))
+        if link and notice["type"] != _REFUSED:
+            return
+        text = f"Link {link[:8]}: {notice['text']}" if link else notice["text"]
+        self._db.execute(
+            "insert or ignore into notices values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(spot.topic_id, spot.partition, spot.offset),
+                *(notice["type"], text, notice["first"], notice["last"], notice["at"]),
+            ),
+        )
 
     def _keep(self, said: Said) -> int | None:
         """The number under which the signed record is kept; the same one for the same record that comes again."""

@@ -1,9 +1,9 @@
 """Links: what the hub says about one of our alerts and one of another state, and what we answer. Pure.
 
 The state of a link is a fold over the hub's notices and our own answers as a set: in whatever order they reach us, and
-however often, it is the same. The hub's words are ordered by the hub's own time; an answer belongs to the offer that it
-answered. An offer that comes again with the same evidence is the same offer; with other evidence, or after an end, it
-opens the link anew. What we declined stays declined for the same evidence.
+however often, it is the same. The hub's words are ordered by the hub's own time and their place on our topic; an answer
+belongs to the offer that it answered. An offer that comes again with the same evidence is the same offer; with other
+evidence, or after an end, it opens the link anew. What we declined stays declined for the same evidence.
 """
 
 from __future__ import annotations
@@ -33,7 +33,6 @@ class State(StrEnum):
     AGREED = "AGREED"  # by both: each knows the other's name and reference
     DECLINED = "DECLINED"  # by us or by the other side
     ENDED = "ENDED"  # one of the alerts has ended, or they no longer match
-    REFUSED = "REFUSED"  # the hub withholds it: more offers than our agency may have
 
 
 OPEN: Final = frozenset({State.OFFERED, State.ACKNOWLEDGED})
@@ -55,8 +54,8 @@ _FROM: Final[Mapping[Says, frozenset[State]]] = {
     Says.ACCEPTED: OPEN,
     Says.DECLINED: LIVING,  # also what both have accepted: a mistaken identity may be found later
 }
-_ORDER: Final = {"MATCH_REFUSED": 0, "MATCH_OFFERED": 1, "MATCH_AGREED": 2, "MATCH_DECLINED": 3, "MATCH_ENDED": 4}
-"""Of notices with the same time."""
+_TELLING: Final = frozenset({"MATCH_OFFERED", "MATCH_AGREED", "MATCH_DECLINED", "MATCH_ENDED"})
+"""Notices that say how a link stands; MATCH_REFUSED is about an answer of ours, and changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -76,9 +75,12 @@ class Other:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Word:
-    """One notice of the hub about one link; `at` is the hub's time. Kinds of evidence are sorted."""
+    """One notice of the hub about one link: the hub's time, and its offset on our topic, which orders those of one
+    millisecond. Kinds of evidence are sorted.
+    """
 
     at: int
+    place: int
     type: str
     alert_id: str
     version: int
@@ -88,11 +90,13 @@ class Word:
     other: Other = Other()
 
     @classmethod
-    def of(cls, notice: Mapping[str, Any]) -> Self:
-        """The notice as it was signed."""
+    def of(cls, notice: Mapping[str, Any], place: int) -> Self:
+        """The notice as it was signed, at this offset."""
         other = Other(*(notice[f"other_{name}"] for name in ("agency", "member", "alert", "reference")))
-        place = notice["alert_id"], notice["version"], notice["kind"]
-        return cls(notice["at"], notice["type"], *place, notice["band"], tuple(sorted(set(notice["evidence"]))), other)
+        about = notice["alert_id"], notice["version"], notice["kind"]
+        return cls(
+            notice["at"], place, notice["type"], *about, notice["band"], tuple(sorted(set(notice["evidence"]))), other
+        )
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -145,7 +149,7 @@ class Link:
 def fold(link_id: str, words: Iterable[Word], answers: Iterable[Own] = ()) -> Link | None:
     """The link after all that was said about it; None where the hub has said nothing."""
     link: Link | None = None
-    for word in sorted(set(words), key=lambda word: (word.at, _ORDER.get(word.type, 9), word)):
+    for word in sorted({word for word in words if word.type in _TELLING}):
         link = _heard(link_id, link, word)
     return None if link is None else _with_answers(link, set(answers))
 
@@ -166,8 +170,6 @@ def _heard(link_id: str, link: Link | None, word: Word) -> Link:
             return replace(link, state=State.DECLINED, declined_by="the other side")
         case "MATCH_ENDED":
             return replace(link, state=State.ENDED, ended_at=word.at)
-        case "MATCH_REFUSED" if link.state is State.OFFERED and link.offered_at == word.at:
-            return replace(link, state=State.REFUSED)
     return link
 
 
@@ -177,7 +179,7 @@ def _opens_anew(link: Link, word: Word) -> bool:
     if word.type != "MATCH_OFFERED" or link.state is State.AGREED:
         return False
     changed = (word.band, word.evidence) != (link.band, link.evidence)
-    return changed or link.state in (State.ENDED, State.REFUSED)
+    return changed or link.state is State.ENDED
 
 
 def _with_answers(link: Link, answers: set[Own]) -> Link:

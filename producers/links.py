@@ -7,7 +7,6 @@ transaction as these.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import astuple, dataclass
@@ -47,28 +46,50 @@ class Held:
         return linking.overdue(self.link, self.precedence, now)
 
 
-def take(db: apsw.Connection, notice: Mapping[str, Any], record: int | None) -> None:
-    """Keep what the hub said about a link, and fold it in; the same notice again changes nothing. Within a
-    transaction of the caller's.
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A notice about a link as it was read: where it stood, and the number of the signed record that is kept of it."""
+
+    notice: Mapping[str, Any]
+    topic_id: str
+    offset: int
+    record: int | None = None
+
+
+def take(db: apsw.Connection, heard: Heard) -> None:
+    """Keep what the hub said about a link, and fold it in; the same record again changes nothing. Within a transaction
+    of the caller's.
+
+    A hub that offers what we have answered does not know our answer, as after the loss of a cluster: it is sent again.
     """
-    text = json.dumps({name: value for name, value in notice.items() if name != "text"}, sort_keys=True)
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    row = (notice["link_id"], digest, text, record)
-    db.execute("insert or ignore into link_notices values (?, ?, ?, ?)", row)
-    if db.changes():
-        refold(db, notice["link_id"])
+    notice = heard.notice
+    link_id, text = notice["link_id"], json.dumps(dict(notice), sort_keys=True)
+    row = (link_id, heard.topic_id, heard.offset, text, heard.record)
+    db.execute("insert or ignore into link_notices values (?, ?, ?, ?, ?)", row)
+    if not db.changes():
+        return
+    link = refold(db, link_id)
+    if link is not None and link.answer and notice["type"] == "MATCH_OFFERED":
+        db.execute(
+            "update link_answers set sent_at = null where number = "
+            "(select max(number) from link_answers where link_id = ? and damaged = 0)",
+            (link_id,),
+        )
 
 
-def refold(db: apsw.Connection, link_id: str) -> None:
+def refold(db: apsw.Connection, link_id: str) -> Link | None:
     """Write down how a link stands after all that is kept about it. Within a transaction of the caller's."""
-    notices = db.execute("select notice from link_notices where link_id = ?", (link_id,)).fetchall()
+    notices = cast(
+        "list[tuple[str, int]]",
+        db.execute('select notice, "offset" from link_notices where link_id = ?', (link_id,)).fetchall(),
+    )
     answers = db.execute(
         f"select answer, offered_at, band, evidence, at, reason from link_answers where link_id = ? and ({_SAID})",
         (link_id,),
     ).fetchall()
-    link = linking.fold(link_id, (Word.of(json.loads(str(row[0]))) for row in notices), map(_own, answers))
+    link = linking.fold(link_id, (Word.of(json.loads(text), place) for text, place in notices), map(_own, answers))
     if link is None:
-        return
+        return None
     others = json.dumps([astuple(other) for other in link.others])
     row = (
         *(link.link_id, link.alert_id, link.version, link.kind, link.band, json.dumps(link.evidence)),
@@ -77,6 +98,7 @@ def refold(db: apsw.Connection, link_id: str) -> None:
         *(link.answer or "", link.declined_by, link.reason),
     )
     db.execute(f"insert or replace into links ({_COLUMNS}) values ({', '.join('?' * len(row))})", row)
+    return link
 
 
 def _own(row: tuple[Any, ...]) -> Own:
@@ -129,6 +151,16 @@ def counts(outbox: Outbox) -> dict[str, int]:
     """How many links stand in each state."""
     rows = outbox.db.execute("select state, count(*) from links group by 1 order by 1").fetchall()
     return {str(state): int(str(number)) for state, number in rows}
+
+
+def refusals(outbox: Outbox, link_id: str) -> list[tuple[int, str]]:
+    """Answers of ours to a link that the hub refused: when, and why in a sentence; the last 5."""
+    rows = outbox.db.execute(
+        "select notice ->> 'at', notice ->> 'text' from link_notices "
+        "where link_id = ? and notice ->> 'type' = 'MATCH_REFUSED' order by 1 desc limit 5",
+        (link_id,),
+    ).fetchall()
+    return [(int(str(at)), str(text)) for at, text in reversed(rows)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,6 @@ NEXT: Final[Mapping[State, str]] = {
     "without --send. If it proves to be another person: `manara links decline {id} --reason MISTAKEN_IDENTITY`.",
     State.DECLINED: "Nothing. It is not offered again for the same evidence.",
     State.ENDED: "Nothing. One of the alerts has ended, or they no longer match.",
-    State.REFUSED: "Nothing. More links were offered to your agency at once than it may have; the hub has noted it.",
 }
 
 

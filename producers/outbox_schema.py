@@ -136,11 +136,11 @@ create table links (                           -- matches that the hub told us o
 create index links_of_alert on links (alert_id);
 create index links_open on links (offered_at) where state in ('OFFERED', 'ACKNOWLEDGED');
 
-create table link_notices (                    -- what the hub said about links; the same thing twice is one
-    link_id text not null, digest text not null,
+create table link_notices (                    -- what the hub said about links
+    link_id text not null, topic_id text not null, "offset" integer not null,
     notice text not null,                      -- JSON of the signed notice
     record integer,                            -- signed record that it is from
-    primary key (link_id, digest)
+    primary key (link_id, topic_id, "offset")
 ) strict, without rowid;
 
 create table link_answers (                    -- what we said about links, signed
@@ -219,10 +219,10 @@ create table links (
 create index links_of_alert on links (alert_id);
 create index links_open on links (offered_at) where state in ('OFFERED', 'ACKNOWLEDGED');
 create table link_notices (
-    link_id text not null, digest text not null,
+    link_id text not null, topic_id text not null, "offset" integer not null,
     notice text not null,
     record integer,
-    primary key (link_id, digest)
+    primary key (link_id, topic_id, "offset")
 ) strict, without rowid;
 create table link_answers (
     number  integer primary key,

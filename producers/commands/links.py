@@ -48,7 +48,7 @@ def _where(outbox: Outbox) -> int:
 @app.command("list")
 def list_(
     ctx: typer.Context,
-    every: Annotated[bool, typer.Option("--all", help="Also those declined, ended or withheld.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also those declined or ended.")] = False,
     as_json: Json = False,
 ) -> None:
     """The links that wait for somebody, the oldest first, with their clocks. Example:
@@ -122,16 +122,20 @@ def show(ctx: typer.Context, link: Name, as_json: Json = False) -> None:
         given = links.spoken(outbox, one.link.link_id)
         ours = _our_alert(outbox, one.link)
         hits = answers.false_hits(outbox, one.link.alert_id)
+        refused = links.refusals(outbox, one.link.link_id)
     finally:
         outbox.close()
     if as_json:
         said = [{name: getattr(each, name) for name in each.__slots__} for each in given]
         words = {"band_means": meaning.band(one.link), "evidence_means": meaning.evidence(one.link.evidence)}
         more = {"our_alert": dict(ours), "answers": said, "next": meaning.next_step(one.link), "false_hits": len(hits)}
-        print_json({**link_as_json(one, now), **words, **more})
+        told = {"refused": [{"at": at, "text": text} for at, text in refused]}
+        print_json({**link_as_json(one, now), **words, **more, **told})
         return
     _show(one, now, ours)
     _show_answers(given, len(hits))
+    for at, text in refused:
+        out().print(printable(f"  {clock(at)}  the hub refused an answer: {text}"), style="red", markup=False)
     out().print(f"  next: {meaning.next_step(one.link)}", style="bold", markup=False)
 
 

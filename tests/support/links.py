@@ -31,8 +31,9 @@ def match(about: str, alert_id: str, *, at: int = NOW, agency: str = AGENCY, **m
 def hear(outbox: Outbox, *notices: dict[str, Any]) -> None:
     """The hub's links has said this, and the outbox has taken it in."""
     key = next(key for key in network().directory.keys.values() if key.holder == "hub.links")
-    for notice_ in notices:
-        spot = Spot("status", "id", 0, 0)
+    row = outbox.db.execute('select coalesce(max("offset"), 0) from link_notices').fetchone()
+    for place, notice_ in enumerate(notices, 1 + int(str(row[0] if row else 0))):
+        spot = Spot("status", "id", 0, place)
         said = Said("notice", notice_, key, spot)
         ledger = Ledger(outbox, AGENCY)
         ledger.judge(said)

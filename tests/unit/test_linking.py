@@ -13,13 +13,19 @@ from producers import linking, meaning
 from producers.linking import ANSWER_WITHIN, HOUR, LIVING, MINUTE, Link, Other, Own, Says, State, Word
 
 EVIDENCE = ("BIRTH_DATE", "NAME")
-TYPES = ("MATCH_OFFERED", "MATCH_AGREED", "MATCH_DECLINED", "MATCH_ENDED", "MATCH_REFUSED")
 MOROCCO = Other("ma-police", "MA", "a", "R")
 
 
 def word(about: str, at: int, **changes: Any) -> Word:
-    """A notice of the hub."""
-    said: dict[str, Any] = {"alert_id": "a", "version": 1, "kind": "person", "band": "STRONG", "evidence": EVIDENCE}
+    """A notice of the hub, at the place on the topic that its time suggests."""
+    said: dict[str, Any] = {
+        "place": at,
+        "alert_id": "a",
+        "version": 1,
+        "kind": "person",
+        "band": "STRONG",
+        "evidence": EVIDENCE,
+    }
     return Word(at=at, type=f"MATCH_{about}", **{**said, **changes})
 
 
@@ -38,12 +44,13 @@ def state(words: list[Word], answers: list[Own] | None = None) -> State:
 
 WORDS = st.builds(
     word,
-    st.sampled_from([name.removeprefix("MATCH_") for name in TYPES]),
+    st.sampled_from(["OFFERED", "AGREED", "DECLINED", "ENDED", "REFUSED"]),
     st.integers(1, 6),
     band=st.sampled_from(["STRONG", "PROBABLE"]),
     evidence=st.sampled_from([EVIDENCE, ("NAME",)]),
     other=st.sampled_from([Other(), MOROCCO]),
     version=st.integers(1, 3),
+    place=st.integers(1, 3),
 )
 OWNS = st.builds(
     own,
@@ -65,13 +72,13 @@ def test_any_order_and_repetition_of_notices_and_answers_is_the_same_link(
     chance.shuffle(words)
     chance.shuffle(answers)
     assert linking.fold("l", words, answers) == first
-    assert (first is None) == (not words)
+    assert (first is None) == all(each.type == "MATCH_REFUSED" for each in words)
 
 
-@given(st.lists(WORDS, min_size=1, max_size=8), st.lists(OWNS, max_size=5))
+@given(st.lists(WORDS, max_size=8), st.lists(OWNS, max_size=5))
 def test_a_link_says_nothing_that_nobody_said(words: list[Word], answers: list[Own]) -> None:
     """A name, an agreement and an end come from the hub alone; what we said came from us; an open link owes."""
-    link = linking.fold("l", words, answers)
+    link = linking.fold("l", [word("OFFERED", 1), *words], answers)
     assert link is not None
     assert set(link.others) <= {each.other for each in words if each.other.named}
     assert link.state is not State.AGREED or any(each.type == "MATCH_AGREED" for each in words)
@@ -138,10 +145,19 @@ def test_new_evidence_does_not_undo_an_agreement() -> None:
     assert (link.state, link.band, link.others) == (State.AGREED, "POSSIBLE", (MOROCCO,))
 
 
-def test_a_link_withheld_for_the_quota_may_be_offered_later() -> None:
-    """REFUSED is not an answer of anybody's."""
-    assert state([word("REFUSED", 5)]) is State.REFUSED
-    assert state([word("REFUSED", 5), word("OFFERED", 9)]) is State.OFFERED
+def test_that_an_answer_was_refused_changes_nothing() -> None:
+    """It is told, and the link stands as the hub says otherwise."""
+    assert linking.fold("l", [word("REFUSED", 5, band="", evidence=(), kind="")]) is None
+    assert (
+        state([word("OFFERED", 5), word("REFUSED", 9, band="", evidence=())], [own(Says.ACCEPTED, 5)]) is State.ACCEPTED
+    )
+
+
+def test_of_notices_of_one_millisecond_the_topic_gives_the_order() -> None:
+    """Suspended and resumed at once: it is offered; the other way round it has ended."""
+    first, offer, end = word("OFFERED", 5), word("OFFERED", 9, place=20), word("ENDED", 9, place=19)
+    assert state([offer, end, first]) is State.OFFERED
+    assert state([offer, replace(end, place=21), first]) is State.ENDED
 
 
 @pytest.mark.parametrize(

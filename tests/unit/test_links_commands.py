@@ -302,6 +302,18 @@ def test_words_of_the_hub_and_of_others_cannot_steer_the_terminal(typed: Run, hu
         assert not set("\x1b\r\u202e") & set(typed(*words).out)
 
 
+def test_an_answer_that_the_hub_refused_is_told(typed: Run, hub: Hub) -> None:
+    """Where the link is shown, and in status."""
+    hub("OFFERED")
+    typed("links", "accept", LINK, "--yes")
+    hub("REFUSED", band="", evidence=[], kind="")
+    assert "the hub refused an answer: One sentence." in typed("links", "show", LINK).out
+    assert [one["text"] for one in json.loads(typed("links", "show", LINK, "--json").out)["refused"]] == [
+        "One sentence."
+    ]
+    assert f"notice MATCH_REFUSED: Link {LINK[:8]}: One sentence." in typed("status").out
+
+
 def test_a_link_that_is_not_here_is_said_so(typed: Run, alert: str) -> None:
     """Exit code 2."""
     for words in (("show",), ("acknowledge",), ("share",), ("accept", "--yes"), ("decline", "--reason", "OTHER")):

@@ -75,15 +75,18 @@ def test_a_notice_about_another_agency_is_not_taken(hub: Answers) -> None:
 
 
 def test_an_offer_is_kept_with_all_that_the_hub_said_and_the_record_it_signed(hub: Answers) -> None:
-    """Unnamed; the same notice again, and one without a link, make no second one."""
+    """Unnamed; the same notice again, and refusals, make no second one; a refusal is told."""
     offered(hub)
     offered(hub)
     offered(hub, "REFUSED", link_id="")
+    offered(hub, "REFUSED", band="", evidence=[], kind="", at=NOW + 1)
     (one,) = links.held(hub.outbox)
     assert (one.link.link_id, one.link.state, one.link.others) == (LINK, State.OFFERED, ())
     assert (one.link.evidence, one.precedence, one.national_ref) == (("BIRTH_DATE", "NAME"), "ROUTINE", "R-1")
-    assert hub.outbox.db.execute("select count(*) from signed where name = 'notice'").fetchone() == (1,)
-    assert hub.outbox.db.execute("select type from notices").fetchall() == [("MATCH_REFUSED",)]
+    assert hub.outbox.db.execute("select count(*) from signed where name = 'notice'").fetchone() == (2,)
+    told = hub.outbox.db.execute("select text from notices where type = 'MATCH_REFUSED' order by at").fetchall()
+    assert told == [("One sentence.",), (f"Link {LINK[:8]}: One sentence.",)]
+    assert links.refusals(hub.outbox, LINK) == [(NOW + 1, "One sentence.")]
 
 
 def test_an_answer_is_signed_by_us_and_says_what_was_offered(hub: Answers) -> None:
@@ -183,6 +186,22 @@ def test_a_cluster_made_anew_is_told_the_last_answer_to_every_link_that_lives(hu
     assert [item.key for item in answers.pending(hub.outbox)] == [b"%032x" % number for number in range(2)]
 
 
+def test_a_hub_that_offers_what_we_have_answered_is_told_again(hub: Answers) -> None:
+    """After the loss of a cluster it knows neither the link nor our answer; after an end it asks anew, and we wait."""
+    offered(hub)
+    answers.give(hub.outbox, LINK, Says.ACKNOWLEDGED, KEY, now=NOW)
+    second = answers.give(hub.outbox, LINK, Says.ACCEPTED, KEY, now=NOW)
+    answers.acknowledge(hub.outbox, [1, second.number], NOW)
+    offered(hub, "AGREED", at=NOW + 1, **OTHER)
+    assert answers.pending(hub.outbox) == []
+    offered(hub, at=NOW + HOUR)
+    assert [item.number for item in answers.pending(hub.outbox)] == [second.number]
+    answers.acknowledge(hub.outbox, [second.number], NOW)
+    offered(hub, "ENDED", at=NOW + 2 * HOUR)
+    offered(hub, at=NOW + 3 * HOUR)
+    assert (answers.pending(hub.outbox), links.get(hub.outbox, LINK).link.state) == ([], State.OFFERED)
+
+
 def test_a_damaged_answer_is_never_sent_and_does_not_count(hub: Answers) -> None:
     """The link waits for us again."""
     offered(hub)
@@ -223,8 +242,9 @@ def test_a_row_is_always_the_fold_of_what_is_kept(events: list[Any]) -> None:
             except AuthorError:
                 continue
         before = box.db.execute("select * from links").fetchall()
-        for notice in reversed(said):
-            hear(box, notice)
+        hub = next(key for key in network().directory.keys.values() if key.holder == "hub.links")
+        for place, notice in reversed(list(enumerate(said, 1))):  # each where it stood
+            Ledger(box, AGENCY).take([Said("notice", notice, hub, Spot("status", "id", 0, place))], [])
         assert box.db.execute("select * from links").fetchall() == before
         own = [
             Own(Says(answer), offered_at, band, tuple(json.loads(evidence)), at, reason)
@@ -233,7 +253,7 @@ def test_a_row_is_always_the_fold_of_what_is_kept(events: list[Any]) -> None:
                 box.db.execute("select answer, offered_at, band, evidence, at, reason from link_answers").fetchall(),
             )
         ]
-        folded = linking.fold(LINK, map(Word.of, said), own)
+        folded = linking.fold(LINK, (Word.of(notice, place) for place, notice in enumerate(said, 1)), own)
         assert [one.link for one in links.held(box)] == ([] if folded is None else [folded])
         box.close()
 
