@@ -88,7 +88,9 @@ def search(  # noqa: PLR0913, PLR0917 - one option a kind of number, as the desk
     Live alerts alone, unless --ended; what was withdrawn is never found. FLASH comes first; each line of an exercise
     says so. Scores say how likely it is, the lines below them why; a match is a proposal that you judge.
 
-    Every search needs the case it is for and is put on record: `manara search audit` shows who asked what.
+    Every search needs the case it is for and is put on record.
+
+    Who asked what:  manara search audit --since 7d
 
     Exit code 0: found. 3: nothing found. 2: wrongly asked, or no case given. 1: failed.
 

@@ -37,8 +37,8 @@ FAMILIES: Final = 40_000
 _GIVEN: Final = (
     "Mohammed Ahmed Ali Fatima Hassan Hussein Omar Ibrahim Khalid Abdullah Yusuf Mustafa Aisha Maryam Mahmoud Hamza "
     "Samir Karim Youssef Rachid Djamel Hocine Mamadou Ousmane Amadou Ibrahima Moussa Aminata Mehmet Ayse Emre Elif "
-    "Murat Zeynep Burak Tural Leyla Rashad Aigerim Nursultan Yerlan Dana Sergei Olga Ivan Natalia Dmitri Rustam Timur Reza "
-    "Zahra Hossein Mehdi Parisa Imran Asif Bilal Sana Nurul Siti Azman Hakim Farid Nadia"
+    "Murat Zeynep Burak Tural Leyla Rashad Aigerim Nursultan Yerlan Dana Sergei Olga Ivan Natalia Dmitri Rustam Timur "
+    "Reza Zahra Hossein Mehdi Parisa Imran Asif Bilal Sana Nurul Siti Azman Hakim Farid Nadia"
 )
 _SYLLABLES: Final = (
     "ba be bu da di do fa ga gu ha hi ja ka ke ki kho la li lu ma me mi mo na ni nu ra re ri ro sa se shi ta te ti to "
