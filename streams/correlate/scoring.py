@@ -123,6 +123,7 @@ def _road(a: Prepared, b: Prepared) -> Found | None:
     if a.route is None or b.route is None:
         return None
     comparison = routes.compare(a.route, b.route)
-    if comparison.outcome != "SAME" or comparison.band not in ("STRONG", "PROBABLE"):
+    # many lawful shipments share a road: only where the days agree as well is an author told
+    if comparison.outcome != "SAME" or comparison.band != "STRONG":
         return None
     return Found("ROUTE", comparison.score, comparison.band, ("ROAD",), comparison.evidence, (routes.RULES,))
