@@ -125,7 +125,13 @@ def donations(town: Town, count: int) -> Iterator[Payment]:
         day = town.day()
         for giver in givers:
             count -= 1
-            yield day + town.dice.uniform(0, 2), giver, drive, float(town.dice.choice((10, 20, 25, 50, 100, 200))), "transfer"
+            yield (
+                day + town.dice.uniform(0, 2),
+                giver,
+                drive,
+                float(town.dice.choice((10, 20, 25, 50, 100, 200))),
+                "transfer",
+            )
 
 
 def near_threshold(town: Town, count: int) -> Iterator[Payment]:
@@ -187,7 +193,9 @@ HARD: tuple[tuple[Behaviour, float], ...] = (
 )  # fmt: skip
 
 
-def lawful(seed: int, count: int, accounts: list[str], start: datetime, days: float, *, hard: bool = False) -> Iterator[Record]:
+def lawful(
+    seed: int, count: int, accounts: list[str], start: datetime, days: float, *, hard: bool = False
+) -> Iterator[Record]:
     """About `count` lawful transfers among the accounts, not in order; ids begin with "W"."""
     dice = Random(seed)
     town = Town(dice, accounts, days, spread=dice.uniform(1.2, 1.4))
@@ -225,7 +233,13 @@ def hash_of(account: str) -> int:
 
 
 def drowned(
-    rows: Iterable[Record], labelled: set[str], *, factor: int = 10, seed: int = 1, scale: bool = True, hard: bool = False
+    rows: Iterable[Record],
+    labelled: set[str],
+    *,
+    factor: int = 10,
+    seed: int = 1,
+    scale: bool = True,
+    hard: bool = False,
 ) -> list[Record]:
     """The labelled transfers of `rows` and `factor` times their lawful traffic, invented, in time order.
 

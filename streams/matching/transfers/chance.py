@@ -11,7 +11,7 @@ from math import exp, lgamma, log, log10
 LN10 = log(10)
 
 FORWARDED = ((0.04, 0.55), (0.12, 0.40), (0.25, 0.10), (0.50, -0.40), (1.00, -1.2))
-"""Upper bound of |ln(paid on / received)| and its evidence: sums passed on keep their value but for fees and exchange."""
+"""Upper bound of |ln(paid on / received)| and its evidence: sums passed on keep their value but for fees."""
 FORWARDED_FAR = -2.0
 
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from streams.matching.transfers.detection import Detection
 from streams.matching.transfers.edges import Edge
+from streams.matching.transfers.event_time import WINDOW
 from streams.matching.transfers.fans import find_fan_in, find_fan_out
 from streams.matching.transfers.finding import Finding
 from streams.matching.transfers.journeys import find_chain, find_cycle, find_reunion
-from streams.matching.transfers.ledger import WINDOW, Ledger
+from streams.matching.transfers.ledger import Ledger
 from streams.matching.transfers.money import Money, load_money
 from streams.matching.transfers.reports import Reports
 from streams.matching.transfers.structuring import find_structuring
 from streams.matching.transfers.transfer import read_transfer
-from streams.matching.transfers.walks import extend
+from streams.matching.transfers.walks import RESIDENCE, extend
 from streams.matching.transfers.weaves import find_weave
 
 BARS = {
@@ -56,6 +57,10 @@ class Detector:
         self._reports = Reports({**BARS, **(bars or {})}, most_edges)
         self.put_aside: dict[str, int] = {}
 
+    def forgotten(self) -> dict[str, int]:
+        """What the bounds on memory cost so far, and records out of time or repeated, by reason."""
+        return self.ledger.forgotten()
+
     def __len__(self) -> int:
         """Entries held in memory."""
         return len(self.ledger) + len(self._reports)
@@ -70,26 +75,19 @@ class Detector:
         if edge is None:
             return []
         extend(edge, self.ledger)
-        found = (self._reports.judge(finding, edge) for finding in self._look(edge))
+        found = (self._reports.judge(finding, edge) for finding in self._look(edge) if finding)
         return [detection for detection in found if detection]
 
-    def _look(self, edge: Edge) -> Iterator[Finding]:
+    def _look(self, edge: Edge) -> Iterator[Finding | None]:
+        """What each rule finds; a score is lessened by how many accounts or walks chance could have picked from."""
         accounts = log10(len(self.ledger.accounts) + 1)
-        walks = log10(self.ledger.live_edges() * WALKING + 1)
-        for finding in (
-            find_structuring(edge, self.ledger),
-            find_reunion(edge, self.ledger, walks),
-            find_cycle(edge, self.ledger, walks),
-            find_weave(edge, self.ledger, walks),
-            find_fan_in(edge, self.ledger, accounts),
-            find_fan_out(edge, self.ledger, accounts),
-            find_chain(edge, walks),
-        ):
-            if finding:
-                yield finding
-
-
-WALKING = 3.5 / WINDOW
+        walks = log10(self.ledger.live_edges() * RESIDENCE / WINDOW + 1)
+        yield find_structuring(edge, self.ledger)
+        yield find_reunion(edge, self.ledger, walks)
+        yield find_weave(edge, self.ledger, walks)
+        yield find_fan_in(edge, self.ledger, accounts)
+        yield find_fan_out(edge, self.ledger, accounts)
+        yield find_cycle(edge, self.ledger, walks) or find_chain(edge, walks)
 
 
 def detect(transfers: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, object]]:

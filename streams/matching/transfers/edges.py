@@ -25,9 +25,9 @@ Walk = tuple[float, "Edge | None", int, float]
 class Edge:
     """A transfer that matters, with what the rules found out about it.
 
-    `fresh`: payer and payee had no business before this window. `strange`: evidence that the payer does not use this currency.
-    `sources`: payers of receipts this may pass on, with the receipt. `origins`: accounts that a walk through this may have begun at.
-    `walk` is the best of these walks. `told`: typologies it was reported under.
+    `fresh`: payer and payee had no business before. `strange`: evidence that the money is not the payer's own.
+    `sources`: payers of receipts that this may pass on, with the receipt. `origins`: accounts that a walk through this
+    may have begun at. `walk` is the best of these walks.
     """
 
     id: str
@@ -44,7 +44,6 @@ class Edge:
     sources: dict[str, Edge] = field(default_factory=dict)
     origins: dict[str, Walk] = field(default_factory=dict)
     walk: Walk = (0.0, None, 1, 0.0)
-    told: tuple[str, ...] = ()
 
     def forget(self) -> None:
         """Let go of the transfers behind it, so that a long walk does not keep the past alive."""

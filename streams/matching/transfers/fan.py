@@ -19,7 +19,7 @@ FIRM_EVENTS, FIRM_DAYS = 1.5, 4.0
 class Fan:
     """The parties and transfers of a fan and its `score` (log10); no parties where there is none.
 
-    `side` are the account's transfers in one direction, `counts` its habit there, `span` the days looked back from `now`.
+    `side` are the account's transfers in one direction, `counts` its habit there, `span` the days looked back.
     """
 
     def __init__(self, side: list[Edge], counts: list[float], ledger: Ledger, now: float, span: float) -> None:
@@ -39,7 +39,9 @@ class Fan:
         for size in sorted({edge.size for edge in self.edges}):
             floor = FLOOR * 2.0 ** (size - 1)
             count = sum(value >= floor for value in largest.values())
-            score = _rare(count, ledger.shape(counts, floor, side), ledger.exposure(), span) if count >= LEAST else 0
+            score = (
+                _rare(count, ledger.shape(counts, floor, side), ledger.time.exposure(), span) if count >= LEAST else 0
+            )
             if score > self.score:
                 self.score, self.parties, least = score, count, floor / 4
         self.edges = [edge for edge in self.edges if edge.value >= least]
@@ -65,4 +67,5 @@ def without_runs(edges: list[Edge]) -> list[Edge]:
             run = []
         run.append(edge)
     kept += run if len(run) < RUN_PAYMENTS else []
-    return sorted(kept, key=lambda e: e.time)
+    alone = len(kept) == len(run)  # perhaps the beginning of a run: what follows will tell
+    return [] if alone else sorted(kept, key=lambda e: e.time)

@@ -8,7 +8,7 @@ from streams.matching.transfers.edges import Edge
 
 
 class Finding(NamedTuple):
-    """A pattern of edges with its score (log10 against chance in today's traffic), the account it turns around and its reasons."""
+    """A pattern of edges, its score (log10 against chance in today's traffic), what it turns around and its reasons."""
 
     typology: str
     hub: str

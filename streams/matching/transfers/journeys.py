@@ -35,9 +35,13 @@ def find_chain(edge: Edge, trials: float) -> Finding | None:
     score = edge.walk[0] - (cut.walk[0] if cut else 0.0)
     if len(path) < HOPS:
         return None
-    shrinking = all(after.value <= before.value * 1.001 for before, after in pairwise(path))
-    typology = "layering_chain" if shrinking and len({step.currency for step in path}) == 1 else "random"
+    typology = "layering_chain" if _only_fees(path) else "random"
     return Finding(typology, path[0].id, path, score + worth(path) - trials, _passed_on(path))
+
+
+def _only_fees(path: list[Edge]) -> bool:
+    """Whether one currency's sum only shrinks on its way."""
+    return all(b.value <= a.value * 1.001 and a.currency == b.currency for a, b in pairwise(path))
 
 
 def _passed_on(path: list[Edge]) -> tuple[str, ...]:
@@ -66,8 +70,7 @@ def find_cycle(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
     score = known[0] + log10(ledger.seldom_paid(ledger.account(edge.payee))) + worth(path) - trials
     if not any(step.fresh for step in path):
         score -= PARTNERS
-    even = edge.value < path[0].value and len({step.currency for step in path}) == 1
-    typology = "round_trip" if even and len(path) > HOPS else "cycle"
+    typology = "round_trip" if len(path) > HOPS and _only_fees(path) else "cycle"
     return Finding(typology, path[0].id, path, score, (*_passed_on(path), "it ends at the account it began at"))
 
 

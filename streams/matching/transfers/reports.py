@@ -14,7 +14,7 @@ KNOWN_DAYS = 9.0
 
 
 class Reports:
-    """What was said already, by typology and hub, under a bound; `bars` is the least score that is said, by typology."""
+    """What was said already, by typology and hub, under a bound; `bars` is the least score that is said."""
 
     def __init__(self, bars: Mapping[str, float], most: int) -> None:
         self._bars = bars
@@ -35,9 +35,6 @@ class Reports:
             return None
         name = said[0] if said else f"{finding.typology}:{finding.hub}:{finding.edges[0].id}"
         self._said.put(key, (name, len(finding.edges), edge.time))
-        for step in finding.edges:
-            if finding.typology not in step.told:
-                step.told += (finding.typology,)
         return _say(finding, edge, name)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from streams.matching.transfers.edges import Edge
 from streams.matching.transfers.finding import Finding
 from streams.matching.transfers.ledger import Ledger
@@ -22,7 +24,7 @@ def find_structuring(edge: Edge, ledger: Ledger) -> Finding | None:
     """Several payments of one payer, to one payee or to several, each a little under the threshold."""
     if not just_below(edge):
         return None
-    near = [e for e in ledger.account(edge.payer).outgoing if just_below(e) and edge.time - e.time <= DAYS]
+    near = _once(e for e in ledger.account(edge.payer).outgoing if just_below(e) and edge.time - e.time <= DAYS)
     pair = [e for e in near if e.payee == edge.payee]
     edges, hub, least = (pair, f"{edge.payer} {edge.payee}", LEAST_PAIR)
     if len(pair) < LEAST_PAIR:
@@ -31,10 +33,15 @@ def find_structuring(edge: Edge, ledger: Ledger) -> Finding | None:
         return None
     low, high = BAND
     reasons = (
-        f"{len(edges)} payments within {DAYS:g} days, each between {low:.0%} and {high:.0%} of the amount that is reported",
+        f"{len(edges)} payments within {DAYS:g} days, each {low:.0%} to {high:.0%} of the amount that is reported",
         f"together {sum(e.share for e in edges):.1f} times that amount",
     )
     return Finding("structuring", hub, edges, len(edges) * SELDOM_NEAR, reasons)
+
+
+def _once(edges: Iterable[Edge]) -> list[Edge]:
+    """The edges, one of each payment: both ends' states may report the same one."""
+    return list({(e.payee, round(e.value, 2), round(e.time * 24)): e for e in edges}.values())
 
 
 def _instalments(edges: list[Edge]) -> bool:

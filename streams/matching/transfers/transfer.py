@@ -34,7 +34,10 @@ def _days(stamp: object) -> float | None:
             return None
     if isinstance(stamp, datetime):
         aware = stamp if stamp.tzinfo else stamp.replace(tzinfo=UTC)
-        return aware.timestamp() / DAY
+        try:
+            return aware.timestamp() / DAY
+        except (OverflowError, ValueError):
+            return None
     return None
 
 
@@ -49,8 +52,8 @@ def _amount(raw: object) -> float:
 def read_transfer(record: Mapping[str, Any], money: Money) -> Transfer | str:
     """The transfer of a record, or in one word why it takes no part in any pattern.
 
-    The record holds id, timestamp (ISO 8601 text or datetime; without zone it is UTC), from_account, to_account, amount, currency and,
-    if known, channel and jurisdiction (ISO 3166 alpha-2 of the place that would report it).
+    The record holds id, timestamp (ISO 8601 text or datetime; without zone it is UTC), from_account, to_account,
+    amount, currency and, if known, channel and jurisdiction (ISO 3166 alpha-2 of the place that would report it).
     """
     payer, payee, name = record.get("from_account"), record.get("to_account"), record.get("id")
     if not (name and payer and payee and isinstance(name, str) and isinstance(payer, str) and isinstance(payee, str)):

@@ -30,7 +30,7 @@ MOST_RECEIPTS, MOST_ORIGINS, MOST_SOURCES = 24, 12, 16
 def extend(edge: Edge, ledger: Ledger) -> None:
     """Find what the edge may continue, and note its best walk, its origins and its sources."""
     payer = ledger.account(edge.payer)
-    habit = ledger.pays(payer, edge.value * COMPARABLE, payer.outgoing)
+    habit = ledger.pays(payer, edge.value * COMPARABLE)
     edge.origins[edge.payer] = edge.walk = (edge.strange, None, 1, edge.time)
     for receipt in payer.incoming[-MOST_RECEIPTS:]:
         if 0 <= edge.time - receipt.time <= RESIDENCE:
