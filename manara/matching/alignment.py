@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
 from itertools import permutations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from manara.matching import similarity
+from manara.matching.names import Name, Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from manara.matching.names import Name, Part
 
 AGREES = 0.60
 """Likeness from which two parts count as the same part spelled differently."""
@@ -24,8 +21,7 @@ _FEWEST_OPEN = 2
 _LONG = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(NamedTuple):
     """Parts of one name found in the other."""
 
     left: tuple[Part, ...]
@@ -35,47 +31,33 @@ class Agreement:
     """How rare they are, 0 to 1; the mean of both sides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Alignment:
+class Alignment(NamedTuple):
     """What agrees between two names and what is left."""
 
     agreements: tuple[Agreement, ...]
     left_over: tuple[Part, ...]
     right_over: tuple[Part, ...]
 
-    @property
-    def worth(self) -> float:
-        """Weighted share of both names that agrees, to choose among the names of two records."""
-        agreed = sum(a.likeness * a.weight * len(a.left + a.right) for a in self.agreements)
-        over = sorted((sum(p.weight for p in self.left_over), sum(p.weight for p in self.right_over)))
-        return agreed - 2.0 * over[0] - 0.25 * over[1]
-
 
 def align(left: Name, right: Name) -> Alignment:
-    """The best one-to-one alignment: greedy from the likest and rarest pair down, a word written apart counting as one."""
+    """The best one-to-one alignment: greedy from the likest and rarest pair down, a word written apart counting as one.
+
+    The left side is the name whose key comes first, whichever was given first.
+    """
     if right.key < left.key:
-        return _turned(align(right, left))
-    chances = _chances(left.parts, right.parts)
-    taken_left: set[int] = set()
-    taken_right: set[int] = set()
+        left, right = right, left
+    mine_free, theirs_free = dict(enumerate(left.parts)), dict(enumerate(right.parts))
     agreements = []
-    for _, _, mine, theirs, likeness in chances:
-        if taken_left.isdisjoint(mine) and taken_right.isdisjoint(theirs):
-            taken_left.update(mine)
-            taken_right.update(theirs)
-            ours, others = tuple(left.parts[i] for i in mine), tuple(right.parts[j] for j in theirs)
+    for _, _, mine, theirs, likeness in _chances(left.parts, right.parts):
+        if len(mine) == 1 == len(theirs):
+            if mine[0] in mine_free and theirs[0] in theirs_free:
+                one, other = mine_free.pop(mine[0]), theirs_free.pop(theirs[0])
+                agreements.append(Agreement((one,), (other,), likeness, (one.weight + other.weight) / 2))
+        elif all(i in mine_free for i in mine) and all(j in theirs_free for j in theirs):
+            ours, others = tuple(map(mine_free.pop, mine)), tuple(map(theirs_free.pop, theirs))
             weight = min(1.0, (sum(p.weight for p in ours) + sum(p.weight for p in others)) / 2)
             agreements.append(Agreement(ours, others, likeness, weight))
-    return Alignment(
-        tuple(agreements),
-        tuple(p for i, p in enumerate(left.parts) if i not in taken_left),
-        tuple(p for j, p in enumerate(right.parts) if j not in taken_right),
-    )
-
-
-def _turned(found: Alignment) -> Alignment:
-    turned = (Agreement(a.right, a.left, a.likeness, a.weight) for a in found.agreements)
-    return Alignment(tuple(turned), found.right_over, found.left_over)
+    return Alignment(tuple(agreements), tuple(mine_free.values()), tuple(theirs_free.values()))
 
 
 Chance = tuple[float, float, tuple[int, ...], tuple[int, ...], float]
@@ -90,7 +72,10 @@ def _chances(left: tuple[Part, ...], right: tuple[Part, ...]) -> list[Chance]:
             likeness = 1.0 if one is other else likeness_of(one, other)
             if likeness >= AGREES:
                 found.append((-likeness, -one.weight - other.weight, (i,), (j,), likeness))
-                best_left[i], best_right[j] = max(best_left[i], likeness), max(best_right[j], likeness)
+                if likeness > best_left[i]:
+                    best_left[i] = likeness
+                if likeness > best_right[j]:
+                    best_right[j] = likeness
     open_left = [i for i, best in enumerate(best_left) if best < _JOINED]
     open_right = [j for j, best in enumerate(best_right) if best < _JOINED]
     if open_left and open_right and len(open_left) + len(open_right) > _FEWEST_OPEN:
@@ -115,12 +100,7 @@ def _joins(
 
 
 def likeness_of(one: Part, other: Part) -> float:
-    """How alike two parts are, in either order."""
-    return _likeness(one, other) if one.mark <= other.mark else _likeness(other, one)
-
-
-@lru_cache(131_072)
-def _likeness(one: Part, other: Part) -> float:
+    """How alike two parts are; the same in either order. Not remembered: most pairs end at the gate, which is cheaper."""
     if one.text == other.text:
         return 1.0 if one.arabic == other.arabic else similarity.SAME_SOUND
     if one.kind == "initial" or other.kind == "initial":

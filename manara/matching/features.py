@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 KNOTS = (0.60, 0.75, 0.88, 0.96, 1.0)
 """Degrees of likeness between which the worth of an agreement is drawn as straight lines."""
+_AGREED = tuple(f"agreed_{knot:.2f}" for knot in KNOTS)
 FEATURES = (
     "bias",
-    *(f"agreed_{knot:.2f}" for knot in KNOTS),
+    *_AGREED,
     "agreed_rare",
     "conflict",
     "conflict_parts",
@@ -44,45 +45,48 @@ _ONE_WORD = 1.5
 
 def of_names(found: Alignment) -> dict[str, float]:
     """Features of two names laid beside each other."""
-    values = {"bias": 1.0}
-    agreed = 0.0
-    weakest, substantive = 1.0, 0
+    values = dict.fromkeys(_AGREED, 0.0)
+    agreed, weakest, substantive, across = 0.0, 1.0, 0, False
     for agreement in found.agreements:
-        agreed += agreement.weight
-        name = any(part.kind == "name" for part in agreement.left + agreement.right)
-        substantive += name * max(len(agreement.left), len(agreement.right))
-        weakest = min(weakest, agreement.likeness) if name else weakest
-        for feature, share in _shares(agreement.likeness):
-            values[feature] = values.get(feature, 0.0) + share * agreement.weight
-    over = sorted((sum(p.weight for p in found.left_over), sum(p.weight for p in found.right_over)))
-    total = 2 * agreed + over[0] + over[1]
+        left, right, likeness, weight = agreement.left, agreement.right, agreement.likeness, agreement.weight
+        agreed += weight
+        across = across or left[0].arabic != right[0].arabic
+        if left[0].kind == "name" or right[0].kind == "name":
+            substantive += max(len(left), len(right))
+            weakest = min(weakest, likeness)
+        _share(values, likeness, weight)
+    lesser, more = _less_and_more(sum(p.weight for p in found.left_over), sum(p.weight for p in found.right_over))
+    fewer, most = _less_and_more(_names(found.left_over), _names(found.right_over))
+    values["bias"] = 1.0
     values["agreed_rare"] = min(agreed, _MOST_AGREED)
-    values["conflict"], values["extra"] = over[0], over[1] - over[0]
-    left, right = _names(found.left_over), _names(found.right_over)
-    values["conflict_parts"], values["extra_parts"] = (
-        float(min(left, right)),
-        float(min(abs(left - right), _MOST_EXTRA)),
-    )
-    values["coverage"] = 2 * agreed / total if total else 0.0
+    values["conflict"], values["extra"] = lesser, more - lesser
+    values["conflict_parts"], values["extra_parts"] = fewer, min(most - fewer, _MOST_EXTRA)
+    values["coverage"] = 2 * agreed / (2 * agreed + lesser + more) if agreed else 0.0
     values["weakest"] = 1.0 - weakest
-    if substantive + min(left, right) <= 1:
+    if substantive + fewer <= 1:
         values["lone"] = _ONE_WORD - min(agreed, 1.0)
-    if any(a.left[0].arabic != a.right[0].arabic for a in found.agreements):
-        values["scripts_differ"], values["scripts_conflict"] = 1.0, over[0]
+    if across:
+        values["scripts_differ"], values["scripts_conflict"] = 1.0, lesser
     return values
+
+
+def _less_and_more(one: float, other: float) -> tuple[float, float]:
+    return (one, other) if one <= other else (other, one)
 
 
 def _names(parts: tuple[Part, ...]) -> float:
     return sum(1.0 if part.kind == "name" else _TITLE if part.kind == "title" else 0.0 for part in parts)
 
 
-def _shares(likeness: float) -> list[tuple[str, float]]:
-    """A likeness as shares of the two knots it lies between."""
-    for low, high in zip(KNOTS, KNOTS[1:], strict=False):
-        if likeness <= high:
-            share = (likeness - low) / (high - low)
-            return [(f"agreed_{low:.2f}", 1 - share), (f"agreed_{high:.2f}", share)]
-    return [(f"agreed_{KNOTS[-1]:.2f}", 1.0)]
+def _share(values: dict[str, float], likeness: float, weight: float) -> None:
+    """Give a weight to the two knots its likeness lies between."""
+    for at in range(1, len(KNOTS)):
+        if likeness <= KNOTS[at]:
+            share = (likeness - KNOTS[at - 1]) / (KNOTS[at] - KNOTS[at - 1])
+            values[_AGREED[at - 1]] += (1 - share) * weight
+            values[_AGREED[at]] += share * weight
+            return
+    values[_AGREED[-1]] += weight
 
 
 def of_facts(birth: str, countries: str) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from manara.matching.families import Families, families
 from manara.matching.rarity import rarity
@@ -42,15 +43,17 @@ class Part:
     """Its text and its script, by which parts are put in order."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Name:
+class Name(NamedTuple):
     """A name as its parts, in an order that does not depend on how it was written."""
 
     written: str
     parts: tuple[Part, ...]
     key: str
-    keys: frozenset[str]
-    """Families and skeletons of its parts, to see quickly whether two names can be alike."""
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """Families and skeletons of its parts, to see quickly whether two names can be alike."""
+        return frozenset(part.key for part in self.parts if part.kind != "initial")
 
 
 @lru_cache(16_384)
@@ -69,7 +72,6 @@ def name(written: str) -> Name | None:
         written=written,
         parts=parts,
         key=" ".join(part.mark for part in parts),
-        keys=frozenset(part.key for part in parts if part.kind != "initial"),
     )
 
 

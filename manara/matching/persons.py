@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from manara.matching import births, features
 from manara.matching.alignment import Alignment, align
@@ -24,8 +23,7 @@ STRONG = 0.93
 _MOST_NAMES, _MOST_PAIRS = 24, 16
 
 
-@dataclass(frozen=True, slots=True)
-class Person:
+class Person(NamedTuple):
     """A record of a person, normalised once at ingest."""
 
     names: tuple[Name, ...]
@@ -34,8 +32,7 @@ class Person:
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """How likely two records speak of one person, and why."""
 
     score: float
@@ -114,7 +111,10 @@ def facts(a: Person, b: Person) -> tuple[str, str]:
 
 
 def _names_worth(found: Alignment, table: dict[str, float]) -> float:
-    return sum(table[feature] * value for feature, value in features.of_names(found).items())
+    total = 0.0
+    for feature, value in features.of_names(found).items():
+        total += table[feature] * value
+    return total
 
 
 def alignments(a: Person, b: Person) -> list[Alignment]:
@@ -122,4 +122,5 @@ def alignments(a: Person, b: Person) -> list[Alignment]:
     pairs = list(product(a.names, b.names))
     if len(pairs) > _MOST_PAIRS:
         pairs.sort(key=lambda pair: (-len(pair[0].keys & pair[1].keys), *sorted((pair[0].key, pair[1].key))))
-    return [align(one, other) for one, other in pairs[:_MOST_PAIRS]]
+        del pairs[_MOST_PAIRS:]
+    return [align(one, other) for one, other in pairs]

@@ -54,7 +54,7 @@ def _plain(letter: str) -> str:
 
 def is_abjad(word: str) -> bool:
     """Whether a word is written in Arabic script, which leaves short vowels out."""
-    return _ARABIC.search(word) is not None
+    return not word.isascii() and _ARABIC.search(word) is not None
 
 
 _CYRILLIC = re.compile("[\u0400-\u04ff]")

@@ -8,15 +8,13 @@ from functools import lru_cache
 from manara.matching.tables import rows
 
 VOWELS = frozenset("aeiou")
-_DOUBLED = re.compile(r"(.)\1+")
 _SOFT_C = re.compile("c(?=[eiy])")
-_Y_BEFORE_VOWEL = re.compile("y(?=[aeou])")
-_GLIDE_U = re.compile("^u(?=[aei])")
+_SILENT_H = re.compile("h(?=[^aeiou]|$)")
+_OPEN = frozenset("aei")
 _LOOSE = str.maketrans(
     {"q": "k", "G": "k", "g": "k", "J": "S", "c": "s", "z": "s", "p": "b", "t": "d", "f": "v"}
     | dict.fromkeys("aeiouywhX", "")
 )
-_DROPPED_H = re.compile("h(?=[^aeiou]|$)")
 
 
 @lru_cache(1)
@@ -26,24 +24,39 @@ def _spellings() -> tuple[re.Pattern[str], dict[str, str]]:
     return re.compile("|".join(sorted(sounds, key=len, reverse=True))), sounds
 
 
+@lru_cache(65_536)
 def sounds(word: str) -> str:
     """The sounds of a word of letters a to z; silent h, doubled letters and the spelling of vowels are evened out."""
     pattern, table = _spellings()
     text = pattern.sub(lambda found: table[found[0]], word)
-    text = _SOFT_C.sub("s", text).replace("c", "k") if "c" in word else text
+    if "c" in word:
+        text = _SOFT_C.sub("s", text).replace("c", "k")
     text = text.replace("x", "X").replace("j", "J")
-    text = _DROPPED_H.sub("", text) if "h" in text[1:] else text
-    text = _GLIDE_U.sub("w", _Y_BEFORE_VOWEL.sub("i", text).replace("y", "i"))
-    return _DOUBLED.sub(r"\1", text)
+    if "h" in text[1:]:
+        text = _SILENT_H.sub("", text)
+    text = text.replace("y", "i")
+    if text[:1] == "u" and text[1:2] in _OPEN:
+        text = "w" + text[1:]
+    return _single(text)
 
 
+@lru_cache(16_384)
 def abjad_sounds(word: str) -> str:
     """The sounds of a word romanised from Arabic script: waw and ya stay as w and y, for they may be vowels or consonants."""
     pattern, table = _spellings()
     text = pattern.sub(lambda found: table[found[0]], word)
-    return _DOUBLED.sub(r"\1", text.replace("j", "J").replace("x", "X"))
+    return _single(text.replace("j", "J").replace("x", "X"))
 
 
 def skeleton(text: str) -> str:
     """The consonants of sounds in wide classes: what stays alike through nearly every spelling and script; h and w fall out."""
-    return _DOUBLED.sub(r"\1", text.translate(_LOOSE)) or "a"
+    return _single(text.translate(_LOOSE)) or "a"
+
+
+def _single(text: str) -> str:
+    """Doubled letters made single; quicker than a pattern, for most words have none."""
+    kept = text[:1]
+    for letter in text[1:]:
+        if letter != kept[-1]:
+            kept += letter
+    return kept
