@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from schemas.message import Sealed
 from schemas.models import Admitted, Mention
 from streams.correlate import linking
 from streams.correlate.entry import token_number
-from tests.support.alerts import Author
+from tests.support.alerts import Author, route
 from tests.support.correlation import LANES, Bed, admitted, by_numbers, indexed, tells, wanted
 from tests.support.directories import DAY, NOW
 
@@ -90,11 +91,25 @@ def test_numbers_join_alerts_of_different_kinds(bed: Bed) -> None:
     assert bed.pairs() == {("IDENTIFIER", "kz-fiu", "tr-fiu")}
 
 
+def dated(agency: str) -> Sealed:
+    """A route of this agency whose stops have days."""
+    author = Author.of(agency)
+    days = ("2026-11-02", "2026-11-08")
+    stops = route(agency)["waypoints"]
+    dated_stops = [{**stop, "arrives": day} for stop, day in zip(stops, days, strict=True)]
+    return author.write("route", record={"waypoints": dated_stops})
+
+
 def test_a_route_seen_from_both_ends_is_a_link(bed: Bed) -> None:
-    """The same container over the same stops."""
+    """The same container over the same stops on the same days."""
+    bed.take(admitted(dated("tr-customs")), admitted(dated("ma-customs")))
+    assert bed.pairs() == {("IDENTIFIER", "ma-customs", "tr-customs"), ("ROUTE", "ma-customs", "tr-customs")}
+
+
+def test_a_road_alone_is_told_to_nobody(bed: Bed) -> None:
+    """Without days that agree it is what many lawful shipments share; the container is what ties the two."""
     bed.take(admitted(Author.of("tr-customs").write("route")), admitted(Author.of("ma-customs").write("route")))
-    assert ("IDENTIFIER", "ma-customs", "tr-customs") in bed.pairs()
-    assert ("ROUTE", "ma-customs", "tr-customs") in bed.pairs()
+    assert bed.pairs() == {("IDENTIFIER", "ma-customs", "tr-customs")}
 
 
 @pytest.mark.parametrize("ending", ["CANCEL", "WITHDRAW", "FULFIL", "SUSPEND"])
