@@ -64,7 +64,9 @@ Chance = tuple[float, float, tuple[int, ...], tuple[int, ...], float]
 
 
 def _chances(left: tuple[Part, ...], right: tuple[Part, ...]) -> list[Chance]:
-    """All pairs that could agree, the best first; ties by rarity, then by place, so that the order is always the same."""
+    """All pairs that could agree, the best first; ties by rarity, then by place,
+    so that the order is always the same.
+    """
     found: list[Chance] = []
     best_left, best_right = [0.0] * len(left), [0.0] * len(right)
     for i, one in enumerate(left):
@@ -72,10 +74,7 @@ def _chances(left: tuple[Part, ...], right: tuple[Part, ...]) -> list[Chance]:
             likeness = 1.0 if one is other else likeness_of(one, other)
             if likeness >= AGREES:
                 found.append((-likeness, -one.weight - other.weight, (i,), (j,), likeness))
-                if likeness > best_left[i]:
-                    best_left[i] = likeness
-                if likeness > best_right[j]:
-                    best_right[j] = likeness
+                best_left[i], best_right[j] = max(best_left[i], likeness), max(best_right[j], likeness)
     open_left = [i for i, best in enumerate(best_left) if best < _JOINED]
     open_right = [j for j, best in enumerate(best_right) if best < _JOINED]
     if open_left and open_right and len(open_left) + len(open_right) > _FEWEST_OPEN:
@@ -100,7 +99,9 @@ def _joins(
 
 
 def likeness_of(one: Part, other: Part) -> float:
-    """How alike two parts are; the same in either order. Not remembered: most pairs end at the gate, which is cheaper."""
+    """How alike two parts are; the same in either order. Not remembered: most pairs end at the gate,
+    which is cheaper.
+    """
     if one.text == other.text:
         return 1.0 if one.arabic == other.arabic else similarity.SAME_SOUND
     if one.kind == "initial" or other.kind == "initial":

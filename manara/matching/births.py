@@ -1,4 +1,6 @@
-"""Birth dates compared by degrees: agencies hold years only, swap day and month, mistype a digit; only a date far apart speaks loudly."""
+"""Birth dates compared by degrees: agencies hold years only, swap day and month, mistype a digit;
+only a date far apart speaks loudly.
+"""
 
 from __future__ import annotations
 

@@ -23,8 +23,9 @@ _DATED = 0.5
 def tokens(person: Person) -> tuple[str, ...]:
     """Tokens `<class>:<value>` of all names of a person, the rarest first by how many listed persons bear their parts.
 
-    `name:` holds two parts of a name, or one rare part; `dated:` two parts and a year of birth, for names that many bear.
-    A part stands for itself once by its spelling family and once by its consonants. Empty and one-letter parts give none.
+    `name:` holds two parts of a name, or one rare part; `dated:` two parts and a year of birth, for names
+    that many bear. A part stands for itself once by its spelling family and once by its consonants. Empty and
+    one-letter parts give none.
     """
     weighed: dict[str, float] = {}
     years = sorted({date[:4] for date in person.births})
@@ -71,6 +72,8 @@ def _pairs(first: Part, second: Part) -> set[str]:
 
 
 def _keys(part: Part) -> tuple[str, ...]:
-    """What a part is blocked under: its families, and its consonants in each reading; v is a vowel to half the world."""
+    """What a part is blocked under: its families, and its consonants in each reading;
+    v is a vowel to half the world.
+    """
     bones = ("~" + (skeleton.replace("v", "") or "a") for skeleton in (part.skeleton, *(r[1] for r in part.readings)))
     return tuple(dict.fromkeys((*part.families[:1], *bones)))

@@ -1,4 +1,6 @@
-"""What a comparison of two persons rests on, as numbers: agreement by degree and rarity, what is left over, dates, countries."""
+"""What a comparison of two persons rests on, as numbers: agreement by degree and rarity, what is left over,
+dates, countries.
+"""
 
 from __future__ import annotations
 

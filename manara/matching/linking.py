@@ -1,4 +1,6 @@
-"""Mentions of persons grouped: blocking by tokens, scoring, and a second test that keeps chains of half-likeness apart."""
+"""Mentions of persons grouped: blocking by tokens, scoring,
+and a second test that keeps chains of half-likeness apart.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ Pair = tuple[str, str]
 MOST_HOLDERS = 100
 """Mentions that may hold a token before it says nothing: it bounds the pairs a token can make."""
 MOST_CANDIDATES = 25
-"""Candidates looked at for a mention: those that share most and rarest; so pairs grow with mentions, never with their square."""
+"""Candidates looked at for a mention: those that share most and rarest; so pairs grow with mentions,
+never with their square.
+"""
 
 _SAMPLE = 12
 """Members of a group that are asked; a group of more is a busy alias and costs no more."""

@@ -1,4 +1,6 @@
-"""Names taken apart once, at ingest: parts in plain letters and in sounds, each with its family, its skeleton and its rarity."""
+"""Names taken apart once, at ingest: parts in plain letters and in sounds, each with its family,
+its skeleton and its rarity.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whether two records of persons speak of the same person: a score with its evidence in words; a proposal, never a merger."""
+"""Whether two records of persons speak of the same person: a score with its evidence in words; a proposal,
+never a merger.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ if TYPE_CHECKING:
 RULES = "persons/1"
 """Version of these rules, kept in each link."""
 LINK, ASK = 0.60, 0.35
-"""Scores from which a link is proposed (PROBABLE) and a person is asked (POSSIBLE): development figures, tuned on the development pairs."""
+"""Scores from which a link is proposed (PROBABLE) and a person is asked (POSSIBLE): development figures,
+tuned on the development pairs.
+"""
 STRONG = 0.93
 _MOST_NAMES, _MOST_PAIRS = 24, 16
 
@@ -104,7 +108,9 @@ def _judge(a: Person, b: Person) -> tuple[float, Alignment | None, str, str]:
 
 
 def facts(a: Person, b: Person) -> tuple[str, str]:
-    """The grade of the birth dates, and whether a country is shared: "shared", "apart", or "" where one side has none."""
+    """The grade of the birth dates, and whether a country is shared: "shared", "apart",
+    or "" where one side has none.
+    """
     if not a.countries or not b.countries:
         return births.grade(a.births, b.births), ""
     return births.grade(a.births, b.births), "apart" if a.countries.isdisjoint(b.countries) else "shared"

@@ -1,4 +1,6 @@
-"""Second readings of a name part: letters that countries read differently, an article grown on, a father's name within."""
+"""Second readings of a name part: letters that countries read differently, an article grown on,
+a father's name within.
+"""
 
 from __future__ import annotations
 

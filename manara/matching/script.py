@@ -62,7 +62,7 @@ _LOOKALIKES = str.maketrans("aeopcyxkmtbhi", "аеорсухкмтвні")
 
 
 def romanise(word: str) -> str:
-    """One word in the letters a to z: the table of letters first, then the marks off, then `anyascii` for other scripts.
+    """One word in the letters a to z: the table of letters, then marks taken off, then `anyascii` for other scripts.
 
     Latin letters within a Cyrillic word are the Cyrillic letters they look like.
     """

@@ -1,4 +1,6 @@
-"""How alike two name parts sound: 1 the same, 0 unlike; spelling against spelling, consonants where Arabic script takes part."""
+"""How alike two name parts sound: 1 the same, 0 unlike; spelling against spelling,
+consonants where Arabic script takes part.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def _abjad_costs() -> dict[str, float]:
 
 @lru_cache(65_536)
 def abjad(arabic: str, latin: str) -> float:
-    """Likeness of a word in Arabic script and one in Latin letters: short vowels cost next to nothing, long ones must be there."""
+    """Likeness of a word in Arabic script and one in Latin letters: short vowels cost next to nothing,
+    long ones must be there.
+    """
     drop, lost = _drops(), {"w": 0.6, "y": 0.5, "a": 0.3, "h": 0.3}
     free = [0.06 if s in VOWELS else drop.get(s, _CONSONANT) for s in latin]
     return _aligned(arabic, latin, [lost.get(s, _CONSONANT) for s in arabic], free, _abjad_costs())
@@ -83,9 +87,9 @@ def _aligned(left: str, right: str, left_drop: list[float], right_drop: list[flo
         for at, other in enumerate(right):
             change = before if sound == other else before + table.get(sound + other, 1.0)
             before = row[at + 1]
-            if before + gone < change:
+            if before + gone < change:  # noqa: PLR1730  (a call of min() costs more than this innermost line)
                 change = before + gone
-            if last + right_drop[at] < change:
+            if last + right_drop[at] < change:  # noqa: PLR1730  (the same)
                 change = last + right_drop[at]
             row[at + 1] = last = change
         if min(row) > dearest:

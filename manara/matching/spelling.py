@@ -42,14 +42,18 @@ def sounds(word: str) -> str:
 
 @lru_cache(16_384)
 def abjad_sounds(word: str) -> str:
-    """The sounds of a word romanised from Arabic script: waw and ya stay as w and y, for they may be vowels or consonants."""
+    """The sounds of a word romanised from Arabic script: waw and ya stay as w and y,
+    for they may be vowels or consonants.
+    """
     pattern, table = _spellings()
     text = pattern.sub(lambda found: table[found[0]], word)
     return _single(text.replace("j", "J").replace("x", "X"))
 
 
 def skeleton(text: str) -> str:
-    """The consonants of sounds in wide classes: what stays alike through nearly every spelling and script; h and w fall out."""
+    """The consonants of sounds in wide classes: what stays alike through nearly every spelling and script;
+    h and w fall out.
+    """
     return _single(text.translate(_LOOSE)) or "a"
 
 

@@ -1,4 +1,4 @@
-"""Counts how many listed persons bear each name part and writes `manara/matching/data/bearers.tsv` (counts of two and more only).
+"""Counts how many listed persons bear each name part and writes `manara/matching/data/bearers.tsv` (two and more only).
 
     python tests/quality/count_names.py PERSONS.ndjson
 
@@ -16,7 +16,8 @@ from manara.matching.names import name
 
 TARGET = Path(__file__).parents[2] / "manara/matching/data/bearers.tsv"
 HEADER = """\
-# Bearers of name parts among {persons} persons of published lists (OFAC 2021, UN 2026, EU 2025); made by tests/quality/count_names.py.
+# Bearers of name parts among {persons} persons of published lists (OFAC 2021, UN 2026, EU 2025).
+# Made by tests/quality/count_names.py.
 # Counts of two and more only. One line: key (a spelling family, or ~ and a consonant skeleton), TAB, bearers.
 """
 
@@ -30,7 +31,7 @@ def main() -> int:
         bearers.update({part.key for one in names for part in one.parts if part.kind != "initial"})
     lines = [f"{key}\t{count}\n" for key, count in sorted(bearers.items()) if count > 1]
     TARGET.write_text(HEADER.format(persons=len(persons)) + "".join(lines), encoding="utf-8")
-    print(f"{len(lines)} of {len(bearers)} parts are borne by two persons or more")
+    sys.stdout.write(f"{len(lines)} of {len(bearers)} parts are borne by two persons or more\n")
     return 0
 
 

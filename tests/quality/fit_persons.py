@@ -3,9 +3,10 @@
     python tests/quality/fit_persons.py PAIRS.ndjson             # report the spread over lists and regions left out
     python tests/quality/fit_persons.py PAIRS.ndjson --write     # fit on all and write manara/matching/data/weights.tsv
 
-Logistic regression by Newton's method with a small ridge, on all fields and on names alone together. Weights in HELD are not fitted:
-they are set by knowledge, because the labelled pairs were made by rules that life does not keep (nobody there has two nationalities
-on two lists, no digit is mistyped in a date, and no name is one word that many bear).
+Logistic regression by Newton's method with a small ridge, on all fields and on names alone together. Weights in
+HELD are not fitted: they are set by knowledge, because the labelled pairs were made by rules that life does not keep
+(nobody there has two nationalities on two lists, no digit is mistyped in a date, and no name is one word that many
+bear).
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ def read(path: Path) -> list[Row]:
 
 
 def _row(pair: dict[str, Any], mode: str) -> Row:
-    bare = {"dob": [], "countries": []} if mode == "name" else {}
+    bare: dict[str, list[str]] = {"dob": [], "countries": []} if mode == "name" else {}
     a, b = (persons.prepare(pair[side] | bare) for side in "ab")
     found = [f for f in persons.alignments(a, b) if f.agreements] if a.names and b.names else []
     facts = features.of_facts(*persons.facts(a, b))
@@ -134,6 +135,11 @@ def figures(
     return f1(best), best, recalls[0], recalls[1]
 
 
+def say(line: str) -> None:
+    """One line on standard output."""
+    sys.stdout.write(line + "\n")
+
+
 def report(rows: Sequence[Row], start: Values) -> None:
     """Figures of each list and region, by weights and threshold of the others."""
     for field in ("src", "region"):
@@ -146,8 +152,8 @@ def report(rows: Sequence[Row], start: Values) -> None:
                 threshold = figures(same, scores(same, weights))[1]
                 held = [row for row in rows if getattr(row, field) == value and row.mode == mode]
                 found.append(figures(held, scores(held, weights), threshold)[0])
-                print(f"  {mode} without {field} {value}: F1 there {found[-1]:.3f} at {threshold:.2f}")
-            print(f"{mode}, {field} left out: F1 {min(found):.3f} to {max(found):.3f}")
+                say(f"  {mode} without {field} {value}: F1 there {found[-1]:.3f} at {threshold:.2f}")
+            say(f"{mode}, {field} left out: F1 {min(found):.3f} to {max(found):.3f}")
 
 
 def main() -> int:
@@ -165,7 +171,8 @@ def main() -> int:
     TARGET.write_text(HEADER + "".join(f"{f}\t{weights[f]:.3f}\n" for f in features.FEATURES), encoding="utf-8")
     for mode in ("full", "name"):
         same = [row for row in rows if row.mode == mode]
-        print(mode, "F1 %.3f at %.2f, recall at 1 %% %.3f, at 0.1 %% %.3f" % figures(same, scores(same, weights)))
+        f1, threshold, one, tenth = figures(same, scores(same, weights))
+        say(f"{mode}: F1 {f1:.3f} at {threshold:.2f}, recall at 1 % {one:.3f}, at 0.1 % {tenth:.3f}")
     return 0
 
 
