@@ -40,11 +40,12 @@ class Answerer:
         self._not_before = 0.0
         self._there = False
         self._told = False
+        self.looked = False
         self.log = structlog.get_logger()
 
     def look(self, cluster_id: str, topic_id: str | None) -> None:
         """What the relay has found: the cluster, and the topic's id or None where it is not there."""
-        self._there = topic_id is not None
+        self.looked, self._there = True, topic_id is not None
         if topic_id is not None:
             self._told = False
             again = answers.settle(self._outbox, cluster_id, topic_id)

@@ -172,8 +172,8 @@ class Relay:
         self.connected_once = True
 
     def _look_at_answers(self, line: _Line, cluster: str) -> None:
-        """The topic of answers to links, where any were given; that it is not there stops nothing else."""
-        if not answers.any_given(self._outbox):
+        """The topic of answers to links, once, and again where any were given; that it is not there stops nothing."""
+        if line.answerer.looked and not answers.any_given(self._outbox):
             return
         try:
             found = kafka.topic_ids(line.admin, [self._answers])
