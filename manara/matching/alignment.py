@@ -106,18 +106,13 @@ def likeness_of(one: Part, other: Part) -> float:
         return 1.0 if one.arabic == other.arabic else similarity.SAME_SOUND
     if one.kind == "initial" or other.kind == "initial":
         return _INITIAL if _same_initial(one, other) else 0.0
-    known = one.families and other.families
-    if known and not set(one.families).isdisjoint(other.families):
-        return similarity.FAMILY
-    if one.arabic == other.arabic and one.sound == other.sound:
+    if one.families and other.families:
+        return similarity.FAMILY if not set(one.families).isdisjoint(other.families) else similarity.OTHER_FAMILY
+    if one.arabic != other.arabic or one.readings or other.readings:
+        return _by_sound(one, other)
+    if one.sound == other.sound:
         return similarity.SAME_SOUND
-    if not one.readings and not other.readings and one.arabic == other.arabic:
-        if not similarity.near(one.skeleton, other.skeleton):
-            return 0.0
-        likeness = similarity.spelled(one.sound, other.sound)
-    else:
-        likeness = _by_sound(one, other)
-    return min(likeness, similarity.OTHER_FAMILY) if known else likeness
+    return similarity.spelled(one.sound, other.sound) if similarity.near(one.skeleton, other.skeleton) else 0.0
 
 
 def _same_initial(one: Part, other: Part) -> bool:
@@ -127,6 +122,8 @@ def _same_initial(one: Part, other: Part) -> bool:
 def _by_sound(one: Part, other: Part) -> float:
     """Likeness by sounds, over all readings of both; nothing where the skeletons are too far apart."""
     across = one.arabic != other.arabic
+    if not across and one.sound == other.sound:
+        return similarity.SAME_SOUND
     best = 0.0
     for mine, bones in ((one.sound, one.skeleton), *one.readings):
         for theirs, others in ((other.sound, other.skeleton), *other.readings):
@@ -138,5 +135,5 @@ def _by_sound(one: Part, other: Part) -> float:
 
 def _heard(mine: str, theirs: str, mine_arabic: bool, theirs_arabic: bool) -> float:
     if mine_arabic == theirs_arabic:
-        return similarity.spelled(*sorted((mine, theirs)))
+        return similarity.spelled(mine, theirs)
     return similarity.abjad(mine, theirs) if mine_arabic else similarity.abjad(theirs, mine)

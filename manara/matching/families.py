@@ -38,3 +38,8 @@ def families(latin: str, sound: str, *, arabic: bool) -> Families:
     spelled, heard = _table()
     mark = "~" * arabic
     return spelled.get(mark + latin) or heard.get(mark + sound, ())
+
+
+def spelled(latin: str) -> Families:
+    """The families of a word in Latin letters by its spelling alone."""
+    return _table()[0].get(latin, ())

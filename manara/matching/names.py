@@ -64,7 +64,8 @@ def name(written: str) -> Name | None:
     found: list[Part] = []
     for word in words(written):
         found.extend(_parts(word[:LONGEST_WORD]))
-    found = _abd_allah(found)
+    if len(found) > 1:
+        found = _abd_allah(found)
     if not any(len(part.text) > 1 for part in found):
         return None
     found.sort(key=lambda part: (-part.weight, part.mark))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from manara.matching.families import Families, families
+from manara.matching.families import Families, families, spelled
 from manara.matching.spelling import skeleton, sounds
 
 Reading = tuple[str, str]
@@ -31,11 +31,11 @@ def patronymic(text: str) -> Families:
     if not found:
         return ()
     gender = "vna" if "n" in found[2] else "vich"
-    for end in _STEM_ENDS:
-        stem = found[1] + end
-        if known := families(stem, sounds(stem), arabic=False):
-            return tuple(f"{name}+{gender}" for name in known)
-    return ()
+    stem = found[1]
+    known = next(filter(None, (spelled(stem + end) for end in _STEM_ENDS)), ()) or families(
+        stem, sounds(stem), arabic=False
+    )
+    return tuple(f"{name}+{gender}" for name in known)
 
 
 def second_readings(text: str, sound: str, *, arabic: bool) -> tuple[Reading, ...]:

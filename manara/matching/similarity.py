@@ -15,7 +15,7 @@ from manara.matching.tables import rows
 FAMILY = 0.97
 """Two spellings that a table of spelling families holds together."""
 SAME_SOUND = 0.98
-OTHER_FAMILY = 0.45
+OTHER_FAMILY = 0.3
 """Two well-known names that differ (Hasan, Husain) are unlike, however near their spelling."""
 _GATE = 0.55
 _OF_NO_USE = 0.45
@@ -40,9 +40,13 @@ def _drops() -> dict[str, float]:
     return dict.fromkeys(VOWELS, _VOWEL) | {"h": _SILENT_H, "y": _GLIDE, "w": _GLIDE}
 
 
-@lru_cache(65_536)
 def spelled(left: str, right: str) -> float:
-    """Likeness of two words of sounds that both write their vowels."""
+    """Likeness of two words of sounds that both write their vowels; the same in either order."""
+    return _spelled(left, right) if left <= right else _spelled(right, left)
+
+
+@lru_cache(65_536)
+def _spelled(left: str, right: str) -> float:
     drop = _drops()
     return _aligned(
         left, right, [drop.get(s, _CONSONANT) for s in left], [drop.get(s, _CONSONANT) for s in right], costs()
