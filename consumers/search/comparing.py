@@ -66,8 +66,8 @@ class Person:
         """How well every asked part agrees with some part of a name; 0 where one is missing."""
         if self._name is None or not any(part.kind in ("name", "title") for part in self._name.parts):
             return 0.0
-        found = align(self._name, name)
-        if found.left_over or any(one.likeness < _AGREES for one in found.agreements) or not found.agreements:
+        agreed = {part: one.likeness for one in align(self._name, name).agreements for part in (*one.left, *one.right)}
+        likeness = [agreed.get(part, 0.0) for part in self._name.parts]
+        if min(likeness) < _AGREES:
             return 0.0
-        likeness = sum(one.likeness for one in found.agreements) / len(found.agreements)
-        return round(PART + _SPAN * likeness, 4)
+        return round(PART + _SPAN * sum(likeness) / len(likeness), 4)

@@ -180,11 +180,11 @@ class Index:
         if self.secret and self._meta("inbox") == inbox.id and self._meta("secret") == self.secret:
             return
         stood = Cursor(int(self._meta("number") or 0), bytes(self._meta("chain") or b""))
-        if self._meta("rules") != listing.RULES or self._meta("inbox") != inbox.id or not inbox.holds(stood):
+        if self._meta("rules") != listing.rules() or self._meta("inbox") != inbox.id or not inbox.holds(stood):
             with transaction(self.db):
                 for table in ("docs", "postings", "staged", "meta"):
                     self.db.execute(f"delete from {table}")  # noqa: S608 - names of ours
-                self._put(inbox=inbox.id, rules=listing.RULES, secret=secrets.token_bytes(KEY_BYTES), unscrubbed=1)
+                self._put(inbox=inbox.id, rules=listing.rules(), secret=secrets.token_bytes(KEY_BYTES), unscrubbed=1)
         self.secret = bytes(self._meta("secret") or b"")
 
     def _round(self, inbox: Inbox, entries: Sequence[Entry], *, gather: bool) -> bool:

@@ -1,18 +1,39 @@
-"""Under which search keys an alert is listed, and by which keys a name is looked for. Pure."""
+"""Under which search keys an alert is listed, and by which keys a name is looked for. Pure, but for `rules`."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Final
 
 from consumers.search import numbers, words
 from consumers.search.content import Content, Record, named
-from manara.matching import blocking, identifiers, names, persons
+from manara.matching import blocking, names, persons
 
-RULES: Final = f"search/1 {persons.RULES} {identifiers.RULES}"
-"""Which rules an index was made by: under others it is made anew."""
+VERSION: Final = "search/1"
 _WEIGHT: Final = 0.2
 """Name parts that weigh less (Abd, Abu, initials) are not listed alone."""
+
+
+@functools.cache
+def rules() -> str:
+    """Which rules an index is made by: ours, and the matching package's code and tables as they are installed. An
+    index that was made by others would silently miss what it lists under other keys, so it is made anew."""
+    digest = hashlib.sha256(VERSION.encode())
+    for file in sorted(_files(resources.files("manara.matching")), key=str):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def _files(folder: Traversable) -> Iterator[Traversable]:
+    for one in folder.iterdir():
+        if one.is_dir():
+            yield from _files(one)
+        elif one.name.endswith((".py", ".tsv", ".csv")):
+            yield one
 
 
 def keys(found: Content) -> set[str]:

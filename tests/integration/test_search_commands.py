@@ -222,6 +222,6 @@ def test_two_searches_at_once_make_one_index(config: Path) -> None:
     all_ = [subprocess.Popen(words, stdout=subprocess.PIPE, env=ENVIRONMENT) for _ in range(3)]
     for one in all_:
         found, _ = one.communicate(timeout=90)
-        assert len(json.loads(found)["found"]) == 60
+        assert len(json.loads(found)["found"]) == 63
     with Index.open(config.parent) as index:
         assert index.count() == 63

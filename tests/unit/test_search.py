@@ -312,6 +312,18 @@ def test_an_index_of_another_inbox_is_made_anew(tmp_path: Path) -> None:
         assert index.catch_up(inbox) == 3
 
 
+def test_an_index_made_by_other_rules_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After an upgrade of the matcher its keys are others."""
+    with filled(tmp_path, alerts(3)) as inbox, Index.open(tmp_path) as index:
+        index.catch_up(inbox)
+    monkeypatch.setattr(listing, "rules", lambda: "others")
+    with Inbox.open(tmp_path) as inbox, Index.open(tmp_path) as index:
+        assert index.waiting(inbox) == 3
+        index.catch_up(inbox)
+        assert index.waiting(inbox) == 0
+        assert index.count() == 3
+
+
 def test_an_alert_that_cannot_be_read_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a stranger wrote."""
     real = listing.keys
