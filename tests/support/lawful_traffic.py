@@ -1,8 +1,8 @@
 """Invented lawful transfers, as many as wanted, to drown labelled attempts in: what a detector does at a low base rate.
 
-Seeded, so that the same call makes the same stream. Behaviours: purchases at merchants, wages, revenue of employers, rent, refunds,
-suppliers paid weekly, donation drives, single payments near a threshold, payments between people; with `hard` also house sales
-that pass through a notary, group purchases, day wages, sums forwarded in a family and trade among firms.
+Seeded, so that the same call makes the same stream. Behaviours: purchases at shops, wages and revenue of employers,
+rent, refunds, suppliers paid weekly, donation drives, single payments near a threshold, payments between people; with
+`hard` also house sales that pass through a notary, group purchases, sums forwarded in a family and trade among firms.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import exp
 from random import Random
 from typing import Any
 
@@ -18,11 +19,12 @@ Payment = tuple[float, str, str, float, str]
 """Day since the start, payer, payee, US dollars, channel."""
 
 UNITS = {
-    "USD": 1.0, "EUR": 0.93, "SAR": 3.75, "TRY": 18.3, "KZT": 475.0, "MYR": 4.5, "PKR": 225.0, "MAD": 10.5, "XOF": 650.0,
+    "USD": 1.0, "EUR": 0.93, "SAR": 3.75, "TRY": 18.3, "KZT": 475.0, "MYR": 4.5, "PKR": 225.0, "MAD": 10.5,
+    "XOF": 650.0,
 }  # fmt: skip
 LIMITS = {
-    "USD": 10_000, "EUR": 10_000, "SAR": 60_000, "TRY": 185_000, "KZT": 5_000_000, "MYR": 25_000, "PKR": 2_000_000, "MAD": 100_000,
-    "XOF": 5_000_000,
+    "USD": 10_000, "EUR": 10_000, "SAR": 60_000, "TRY": 185_000, "KZT": 5_000_000, "MYR": 25_000, "PKR": 2_000_000,
+    "MAD": 100_000, "XOF": 5_000_000,
 }  # fmt: skip
 CHANNELS = ("transfer", "card", "cheque", "wire", "cash")
 
@@ -49,7 +51,7 @@ class Town:
 
     def sum(self, middle: float, spread: float) -> float:
         """A sum in US dollars, log-normal around the middle."""
-        return middle * 2.718281828 ** self.dice.gauss(0, spread)
+        return middle * exp(self.dice.gauss(0, spread))
 
     def day(self) -> float:
         """Any moment."""
@@ -75,7 +77,7 @@ def purchases(town: Town, count: int) -> Iterator[Payment]:
 
 
 def wages(town: Town, count: int) -> Iterator[Payment]:
-    """Employers: money in from a few customers at any time, wages out to all staff on one morning a month or every two weeks."""
+    """Employers: money in from some customers at any time, wages out to all staff on a morning, monthly or fortnightly."""
     while count > 0:
         boss, *staff = town.some(town.dice.randint(9, 45))
         scale, period = town.sum(700, 0.15), town.dice.choice((30, 30, 30, 14))
@@ -185,8 +187,8 @@ def trade(town: Town, count: int) -> Iterator[Payment]:
 
 Behaviour = Callable[[Town, int], Iterator[Payment]]
 USUAL: tuple[tuple[Behaviour, float], ...] = (
-    (between_people, 0.65), (purchases, 0.24), (wages, 0.04), (rents, 0.05), (refunds, 0.014), (suppliers, 0.02), (donations, 0.005),
-    (near_threshold, 0.0025),
+    (between_people, 0.65), (purchases, 0.24), (wages, 0.04), (rents, 0.05), (refunds, 0.014), (suppliers, 0.02),
+    (donations, 0.005), (near_threshold, 0.0025),
 )  # fmt: skip
 HARD: tuple[tuple[Behaviour, float], ...] = (
     (house_sales, 0.002), (group_purchases, 0.004), (family, 0.004), (trade, 0.01),
@@ -229,7 +231,7 @@ def _record(town: Town, name: str, start: datetime, payment: Payment) -> Record:
 
 def hash_of(account: str) -> int:
     """The bank of an account, the same in every run."""
-    return sum(ord(letter) * 31**place for place, letter in enumerate(account)) % 700
+    return sum(ord(letter) * (7 * place + 1) for place, letter in enumerate(account)) % 700
 
 
 def drowned(

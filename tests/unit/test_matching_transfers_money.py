@@ -8,9 +8,10 @@ from importlib.resources import files
 from streams.matching.transfers.money import load_money
 
 MEMBERS = (
-    "AE AF AL AZ BD BF BH BJ BN CI CM DJ DZ EG GA GM GN GW GY ID IQ IR JO KG KM KW KZ LB LY MA ML MR MV MY MZ NE NG OM PK PS QA "
-    "SA SD SL SN SO SR SY TD TG TJ TM TN TR UG UZ YE"
-).split()
+    *("AE", "AF", "AL", "AZ", "BD", "BF", "BH", "BJ", "BN", "CI", "CM", "DJ", "DZ", "EG", "GA", "GM", "GN", "GW", "GY"),
+    *("ID", "IQ", "IR", "JO", "KG", "KM", "KW", "KZ", "LB", "LY", "MA", "ML", "MR", "MV", "MY", "MZ", "NE", "NG", "OM"),
+    *("PK", "PS", "QA", "SA", "SD", "SL", "SN", "SO", "SR", "SY", "TD", "TG", "TJ", "TM", "TN", "TR", "UG", "UZ", "YE"),
+)
 
 
 def _rows() -> list[dict[str, str]]:
