@@ -14,7 +14,7 @@ from typing import Final
 
 from schemas.models import Link, LinkEnd, Mention
 from streams.correlate import linking
-from streams.correlate.entry import Entry, linkable, token_number
+from streams.correlate.entry import Entry, Held, linkable, token_number, worth
 from streams.correlate.scoring import Found, judge
 from streams.correlate.store import BUDGET, Store
 from streams.correlate.substance import Prepared
@@ -87,8 +87,8 @@ class Correlation:
 
     def _leave(self, entry: Entry) -> list[Link]:
         """Nobody finds the alert any more."""
-        held = [token for _version, tokens in entry.held.values() for token in tokens]
-        entry.held = {part: (version, ()) for part, (version, _tokens) in entry.held.items()}
+        held = [token for told in entry.held.values() for token in told.tokens]
+        entry.held = {part: told._replace(tokens=()) for part, told in entry.held.items()}
         self.store.touch(entry)
         return self._unpost(entry, held)
 
@@ -101,25 +101,33 @@ class Correlation:
 
     def _repost(self, entry: Entry, part: int, tokens: list[str], at: int) -> list[Link]:
         """Its tokens in this partition are these from now on; meet whoever holds one of them."""
-        _version, before = entry.held.get(part, (0, ()))
+        known, hint = entry.held.get(part), entry.hint()
         numbers = {token_number(token): token for token in tokens if not self._exclude(token)}
-        changed = self._unpost(entry, [token for token in before if token not in numbers])
-        entry.held[part] = (entry.version, tuple(numbers))
-        others: dict[int, None] = {}
+        changed: list[Link] = []
+        before = known.tokens if known else ()
+        if before:  # what is kept is posted anew, where its hint is another
+            kept = numbers if known and known.hint == hint else ()
+            changed += self._unpost(entry, [token for token in before if token not in kept])
+            before = tuple(token for token in before if token in kept)
+        entry.held[part] = Held(entry.version, hint, tuple(numbers))
+        crowded = self.store.crowded
+        holders = self.store.holders([number for number in numbers if number not in crowded])
+        others: set[int] = set()
         for number, token in numbers.items():
-            if number in before and number in self.store.crowded:
+            if number in crowded:
+                if number not in before:
+                    self.store.join_crowd(number)
                 continue
-            if number not in self.store.crowded:
-                holders = self.store.holders(number)
-                if number in before or self._admit(entry, number, token, holders, at, changed):
-                    others.update(dict.fromkeys(holder for holder in holders if holder != entry.number))
-            else:
-                self.store.join_crowd(number)
-        for other in others:
+            held = holders[number]
+            if number in before or self._admit(entry, number, token, held, at, changed):
+                others.update(other for other, theirs in held.items() if worth(token, hint, theirs))
+        for other in sorted(others):
             changed += self._meet(entry, self.store.numbered(other), part, at)
         return changed
 
-    def _admit(self, entry: Entry, number: int, token: str, holders: list[int], at: int, changed: list[Link]) -> bool:
+    def _admit(
+        self, entry: Entry, number: int, token: str, holders: dict[int, int], at: int, changed: list[Link]
+    ) -> bool:
         """Post the alert under a token, unless its budget is used up by living alerts; then say so, once."""
         if len(holders) >= self._budget:
             living = [holder for holder in holders if self.store.numbered(holder).expires_at > at]
@@ -127,7 +135,7 @@ class Correlation:
                 self.store.crowd(number, token, len(holders) + 1)
                 changed += self._put(linking.over(token, len(holders) + 1, at))
                 return False
-        self.store.post(number, entry.number)
+        self.store.post(number, entry.number, entry.hint())
         return True
 
     def _exclude(self, token: str) -> bool:

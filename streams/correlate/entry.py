@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from typing import Final, NamedTuple
 
 from schemas.models import LinkSide, Mention, MentionStanding
 from streams.correlate.substance import Prepared, Substance, prepared
+
+NEAR_YEARS: Final = 1
+"""Birth years so far apart do not speak against one person."""
+LONG_NAME: Final = 3
+_MEMBER, _YEAR, _YEARS, _PARTS = 20, 4, 0xFFFF, 0xF
+_WORDS: Final = re.compile(r"\w+")
 
 
 def token_number(token: str) -> int:
@@ -14,9 +22,17 @@ def token_number(token: str) -> int:
     return int.from_bytes(blake2b(token.encode(), digest_size=8).digest()) >> 1
 
 
+class Held(NamedTuple):
+    """What a partition has told of an alert: the version, and the tokens it is posted under, with which hint."""
+
+    version: int
+    hint: int
+    tokens: tuple[int, ...]
+
+
 @dataclass(slots=True)
 class Entry:
-    """One alert. `held` maps a partition to the version it has told of and the numbers of its tokens that count there.
+    """One alert. `held` maps a partition to what it has told.
 
     `number` names it in the index. A version is whole once every partition has told of it; the first one goes only
     where it has tokens, so nobody waits for it.
@@ -36,8 +52,9 @@ class Entry:
     expired: bool = False
     learned: int = 0
     substance: Substance = field(default_factory=lambda: Substance([], [], [], []))
-    held: dict[int, tuple[int, tuple[int, ...]]] = field(default_factory=dict)
+    held: dict[int, Held] = field(default_factory=dict)
     ready: Prepared | None = None
+    known_hint: int = -1
 
     @property
     def lives(self) -> bool:
@@ -61,11 +78,13 @@ class Entry:
         self.status = mention["status"]
         self.reference = ""
         self.substance, self.ready = Substance([], [], [], []), None
+        self.known_hint = -1
 
     def learn(self, mention: Mention) -> None:
         """Take over what the version says; every partition that has tokens of it says the same."""
         if mention["tokens"] and self.learned != self.version:
             self.learned = self.version
+            self.known_hint = -1
             self.reference = mention["reference"]
             self.substance = Substance(
                 mention["persons"], mention["identifiers"], mention["waypoints"], mention["not_these"]
@@ -73,11 +92,26 @@ class Entry:
 
     def whole(self, lanes: int) -> bool:
         """Whether every partition has told of this version."""
-        return sum(1 for version, _tokens in self.held.values() if version == self.version) == lanes
+        return sum(1 for held in self.held.values() if held.version == self.version) == lanes
 
     def told(self, part: int) -> bool:
         """Whether this partition has told of the version that counts."""
-        return part in self.held and self.held[part][0] == self.version
+        return part in self.held and self.held[part].version == self.version
+
+    def hint(self) -> int:
+        """What the index keeps beside each of its tokens: its member, the one birth year (or 0), words of a name."""
+        if self.known_hint < 0:
+            self.known_hint = self._hint()
+        return self.known_hint
+
+    def _hint(self) -> int:
+        people = self.substance.persons
+        years = {date[:4] for person in people for date in person["born"]} if all(p["born"] for p in people) else set()
+        year = min(years) if len(years) == 1 else ""
+        names = [name for person in people for name in (person["name"], *person["aliases"])]
+        words = max((len(_WORDS.findall(name)) for name in names), default=0)
+        number = int(year) & _YEARS if year.isascii() and year.isdecimal() else 0
+        return _member(self.member) << _MEMBER | number << _YEAR | min(words, _PARTS)
 
     def side(self) -> LinkSide:
         """Its part in a match."""
@@ -93,6 +127,27 @@ class Entry:
             "admitted_at": self.admitted_at,
             "expires_at": self.expires_at,
         }
+
+
+def worth(token: str, mine: int, theirs: int) -> bool:
+    """Whether two alerts that share a token are worth a comparison, by their hints. Pure, and the same both ways.
+
+    Alerts of one member never are. Where birth years speak against it, one shared part of a name is not, and two are
+    not either: no such pair reaches the score of a link; so both need names of three parts.
+    """
+    if mine >> _MEMBER == theirs >> _MEMBER:
+        return False
+    if not token.startswith("name:"):
+        return True
+    year, other = mine >> _YEAR & _YEARS, theirs >> _YEAR & _YEARS
+    if not year or not other or abs(year - other) <= NEAR_YEARS:
+        return True
+    return "+" in token and mine & _PARTS >= LONG_NAME and theirs & _PARTS >= LONG_NAME
+
+
+def _member(code: str) -> int:
+    """Two letters as a number."""
+    return (ord(code[0]) << 8 | ord(code[1])) & 0xFFFF if len(code) == len("XX") else 0
 
 
 def linkable(a: Entry, b: Entry) -> bool:

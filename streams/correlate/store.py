@@ -17,7 +17,7 @@ import apsw
 from manara.stores import open_store
 from schemas import codec, registry
 from schemas.models import Link
-from streams.correlate.entry import Entry
+from streams.correlate.entry import Entry, Held
 from streams.correlate.substance import Substance
 from streams.engine.store import Source as Place
 
@@ -26,13 +26,15 @@ BUDGET: Final = 20
 """Living alerts that may hold a value before it says nothing any more."""
 HOT: Final = 20_000
 """Alerts kept in memory."""
+TOKENS: Final = 200_000
+"""Tokens whose holders are kept in memory."""
 SCHEMA: Final = """
 create table meta(name text primary key, value text not null) without rowid;
 create table places(topic text, part integer, id text not null, next integer not null, primary key(topic, part))
     without rowid;
 create table alerts(number integer primary key, identity text not null unique, due integer, body blob not null);
 create index due on alerts(due) where due is not null;
-create table postings(token integer, alert integer, primary key(token, alert)) without rowid;
+create table postings(token integer, alert integer, hint integer not null, primary key(token, alert)) without rowid;
 create table crowded(token integer primary key, text text not null, count integer not null);
 create table links(id text primary key, value blob, told blob) without rowid;
 create table sides(identity text, link text, primary key(identity, link)) without rowid;
@@ -52,6 +54,8 @@ class Store:
         self._hot: OrderedDict[str, Entry] = OrderedDict()
         self._numbers: dict[int, Entry] = {}
         self._dirty: dict[str, Entry] = {}
+        self._posted: dict[int, dict[int, int]] = {}  # holders of tokens that were asked for, as they are now
+        self._new: list[tuple[int, int, int]] = []  # postings that are not written yet
         known = self._meta("rules")
         if known != rules:
             self._empty(rules)
@@ -106,23 +110,37 @@ class Store:
 
     # ------------------------------------------------------------------ tokens
 
-    def holders(self, token: int) -> list[int]:
-        """Numbers of the alerts that hold a token which is not crowded, ascending."""
-        return [row[0] for row in self.db.execute("select alert from postings where token = ?", (token,))]
+    def holders(self, tokens: Collection[int]) -> dict[int, dict[int, int]]:
+        """Of each of some tokens that are not crowded: numbers of the alerts that hold it, each with its hint."""
+        found = {token: self._posted[token] for token in tokens if token in self._posted}
+        rest = [token for token in tokens if token not in found]
+        if rest:
+            for token in rest:
+                found[token] = self._posted[token] = {}
+            marks = ",".join("?" * len(rest))
+            query = f"select token, alert, hint from postings where token in ({marks})"  # noqa: S608 - question marks alone
+            for token, alert, hint in self.db.execute(query, rest):
+                found[cast("int", token)][cast("int", alert)] = cast("int", hint)
+        return found
 
-    def post(self, token: int, number: int) -> None:
-        """The alert holds the token."""
-        self.db.execute("insert or ignore into postings values(?, ?)", (token, number))
+    def post(self, token: int, number: int, hint: int) -> None:
+        """The alert holds the token; `holders` has been asked for it before."""
+        self._posted[token][number] = hint
+        self._new.append((token, number, hint))
 
     def unpost(self, token: int, number: int) -> str:
         """It no longer does. Gives the token's text where it was crowded and nobody holds it any more, else ""."""
         if token in self.crowded:
             return self._crowd(token, self.crowded[token] - 1)
+        self._write_postings()
         self.db.execute("delete from postings where token = ? and alert = ?", (token, number))
+        self._posted.pop(token, None)
         return ""
 
     def crowd(self, token: int, text: str, count: int) -> None:
         """Too many hold the token: from now on they are only counted."""
+        self._write_postings()
+        self._posted.pop(token, None)
         self.db.execute("delete from postings where token = ?", (token,))
         self.db.execute("insert or replace into crowded values(?, ?, ?)", (token, text, count))
         self.crowded[token] = count
@@ -234,7 +252,14 @@ class Store:
         if not self.db.in_transaction:
             self.db.execute("begin immediate")
 
+    def _write_postings(self) -> None:
+        if self._new:
+            self._new.sort()
+            self.db.executemany("insert or replace into postings values(?, ?, ?)", self._new)
+            self._new.clear()
+
     def _flush(self) -> None:
+        self._write_postings()
         rows = [
             (entry.number, entry.identity, entry.expires_at if entry.lives else None, _body(entry))
             for entry in self._dirty.values()
@@ -250,6 +275,8 @@ class Store:
         while len(self._hot) > self._bound:
             _identity, entry = self._hot.popitem(last=False)
             del self._numbers[entry.number]
+        if len(self._posted) > TOKENS:
+            self._posted.clear()
 
     def _remember(self, entry: Entry) -> Entry:
         self._hot[entry.identity] = entry
@@ -289,7 +316,7 @@ def _entry(identity: str, number: int, body: bytes) -> Entry:
     for name, value in zip(_FACTS, facts, strict=True):
         setattr(made, name, value)
     made.substance = Substance(*substance)
-    made.held = {part: (version, tuple(numbers)) for part, (version, numbers) in held}
+    made.held = {part: Held(version, hint, tuple(tokens)) for part, (version, hint, tokens) in held}
     return made
 
 
