@@ -240,3 +240,13 @@ def test_names_in_arabic_script_are_compared_by_their_consonants() -> None:
     ours = route(stop("Kafranbel", "sy", "2026-03-01"), stop("Dubai", "ae", "2026-03-05"))
     theirs = route(stop("كفرنبل", "sy", "2026-03-01"), stop("Dubai", "ae", "2026-03-05"))
     assert explain(ours, theirs).outcome == "SAME"
+
+
+def test_papers_of_persons_among_the_numbers_say_nothing_about_the_vehicle() -> None:
+    """Two drivers of one truck are no two trucks, and one passport is no vehicle."""
+    truck = {"type": "PLATE", "value": "34 ABC 123", "country": "TR"}
+    plain = [{k: v for k, v in w.items() if k != "date"} for w in BALKAN["waypoints"]]
+    one = route(*plain, conveyance=[truck, {"type": "PASSPORT", "value": "U48120573", "country": "TR"}])
+    other = route(*plain, conveyance=[truck, {"type": "PASSPORT", "value": "A99120571", "country": "TR"}])
+    assert explain(one, other).outcome == "SAME"
+    assert prepare(one).vehicles == {"id:plate:TR-34ABC123"}

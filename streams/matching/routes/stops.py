@@ -14,6 +14,8 @@ from streams.matching.routes.gazetteer import PlaceName, Point, coded, named, pl
 MOST_STOPS: Final = 256
 """Waypoints of a report that are read."""
 _MOST_VEHICLES: Final = 64
+VEHICLES: Final = frozenset({"imo", "mmsi", "vin", "plate", "container", "tail_number"})
+"""Kinds of identifiers that tell one means of transport from another."""
 _DAY, _MONTH, _YEAR = 10, 7, 4
 """Characters of a date that is known to the day, the month, the year."""
 
@@ -59,7 +61,7 @@ def prepare(record: Mapping[str, Any]) -> Route:
     """
     waypoints = [w for w in _listed(record.get("waypoints"))[:MOST_STOPS] if isinstance(w, Mapping)]
     stops = tuple(stop for stop in map(_stop, waypoints) if stop)
-    vehicles = frozenset(_vehicles(record))
+    vehicles = frozenset(_vehicles(record)) - {""}
     key = ">".join(map(_key, stops))
     return Route(stops, vehicles, f"{key};{sorted(vehicles)}")
 
@@ -137,5 +139,6 @@ def _vehicles(record: Mapping[str, Any]) -> Iterable[str]:
 
 
 def _vehicle(number: Any) -> str:
-    kind = _text(number.get("type")) or _text(number.get("kind"))
-    return token(judge(kind, _text(number.get("value")), _text(number.get("country"))))
+    """The token of a vehicle's number, "" for numbers of persons and accounts, which a report may list among them."""
+    kind = (_text(number.get("type")) or _text(number.get("kind"))).lower()
+    return token(judge(kind, _text(number.get("value")), _text(number.get("country")))) if kind in VEHICLES else ""

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from streams.matching.routes.alignment import Shared, gaps
 from streams.matching.routes.stops import Stop
 
-_NOISE: Final = 2.1
-"""Days by which two honest reports of one passage differ (one standard deviation)."""
+_NOISE: Final = 3.0
+"""Days by which two honest reports of one passage differ (one standard deviation): each is off by a few."""
 PACE: Final = 2.3
 """Days a leg takes where a report does not tell."""
 _PACE_SPREAD: Final = 1.3
