@@ -4,12 +4,14 @@ that takes out what was withdrawn before the receipt PURGED is given.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import apsw
 import structlog
 
 from consumers import purging
@@ -20,9 +22,14 @@ from manara.stores import transaction
 SINK: Final = "search"
 """The name under which the index says that it has purged, as a sink does."""
 PAUSE_SECONDS: Final = 1.0
-BUSY: Final = 20
-"""So many new entries a turn mean that the edge has other work."""
-LITTLE, MUCH = 200, 5_000
+BREATH_SECONDS: Final = 0.05
+CALM_SECONDS: Final = 1.0
+"""Without a new entry for so long the edge has nothing else to do."""
+LITTLE: Final = 10
+"""Entries a turn while alerts come in: a few milliseconds, which delays none of them."""
+MUCH: Final = 1_000
+STEPS: Final = 10_000
+"""After so many steps of SQLite's machine it is looked whether the edge stops: writing a large file anew takes long."""
 REST: Final = 20.0
 """The file is not written anew again before so many times as long as it took have passed."""
 DAY: Final = 86_400_000_000
@@ -38,25 +45,32 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self._tip = 0
+        self._moved = 0.0
         self._swept = 0
         self._rested = 0.0
 
     def run(self) -> None:
         """Work until `stop`."""
-        with Inbox.open(self.folder, thorough=False) as inbox, Index.open(self.folder) as index:
+        with (
+            Inbox.open(self.folder, thorough=False) as inbox,
+            Index.open(self.folder) as index,
+            contextlib.suppress(apsw.InterruptError),
+        ):
+            index.db.set_progress_handler(self.stop.is_set, STEPS)
             while not self.stop.is_set():
-                if not self.turn(inbox, index):
-                    self.stop.wait(PAUSE_SECONDS)
+                self.stop.wait(self.turn(inbox, index))
 
-    def turn(self, inbox: Inbox, index: Index) -> bool:
-        """One round; whether there is more to do at once."""
+    def turn(self, inbox: Inbox, index: Index) -> float:
+        """One round; the seconds until the next."""
         self._purge(inbox, index)
-        tip = inbox.tip().number
-        busy, self._tip = tip - self._tip > BUSY, tip
-        done = index.catch_up(inbox, most=LITTLE if busy else MUCH)
+        tip, now = inbox.tip().number, time.monotonic()
+        if tip != self._tip:
+            self._tip, self._moved = tip, now
+        most = MUCH if now - self._moved > CALM_SECONDS else LITTLE
+        done = index.catch_up(inbox, most=most)
         if done:
             structlog.get_logger().debug("The search index has taken in entries", member=self.member, count=done)
-        return done == MUCH
+        return BREATH_SECONDS if done == most else PAUSE_SECONDS
 
     def _purge(self, inbox: Inbox, index: Index) -> None:
         """Take out what was withdrawn or emptied, write the file anew, and say so: then alone PURGED is true."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -282,6 +283,22 @@ def test_what_is_withdrawn_while_it_is_read_is_not_listed(tmp_path: Path, monkey
         index.catch_up(inbox)
         assert index.count() == 0
         assert index.count("postings") == 0
+
+
+def test_an_edge_that_stops_does_not_wait_for_the_file_to_be_written_anew(tmp_path: Path) -> None:
+    """What was begun is given up, and done at the next start."""
+    with filled(tmp_path, alerts(300)) as inbox, Index.open(tmp_path) as index:
+        index.catch_up(inbox)
+        index.forget([1])
+        stop = threading.Event()
+        stop.set()
+        index.db.set_progress_handler(stop.is_set, 10)
+        with pytest.raises(apsw.InterruptError):
+            index.scrub()
+        index.db.set_progress_handler(None)
+        assert index.db.execute("select value from meta where name = 'unscrubbed'").fetchall() == [(1,)]
+        assert index.scrub()
+        assert index.count() == 299
 
 
 def test_content_past_its_retention_leaves_the_index(tmp_path: Path) -> None:
