@@ -116,7 +116,10 @@ def _link(row: tuple[Any, ...]) -> Link:
 
 
 def _held(outbox: Outbox, where: str, *values: apsw.SQLiteValue, most: int = -1) -> list[Held]:
-    own = "(select {0} from messages m where m.alert_id = links.alert_id and {0} <> '' order by version desc limit 1)"
+    own = (
+        "(select {0} from messages m where m.alert_id = links.alert_id and {0} <> '' and outcome is not 'REFUSED' "
+        "order by version desc limit 1)"
+    )
     rows = outbox.db.execute(
         f"select coalesce({own.format('precedence')}, ''), coalesce({own.format('national_ref')}, ''), {_COLUMNS} "
         f"from links where {where} order by offered_at, link_id limit ?",

@@ -8,11 +8,11 @@ from producers.commands import (
     carrying,
     checks,
     importing,
-    links,
     living,
     matching,
     proving,
     publishing,
+    releasing,
     statuses,
     templates,
 )
@@ -33,6 +33,6 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(proving.verify)
     app.command("status")(statuses.status)
     app.command("trace")(statuses.trace)
-    app.add_typer(links.app, name="links")
+    app.add_typer(releasing.group(), name="links")
     app.command("match")(matching.match)
     app.command("relay")(carrying.relay)

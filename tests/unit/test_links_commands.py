@@ -258,6 +258,7 @@ def test_a_mistaken_identity_is_kept_and_becomes_an_update_when_asked_for(
     "words",
     [
         ("--reason", "OTHER", "--update"),
+        ("--reason", "MISTAKEN_IDENTITY", "--send"),
         ("--reason", "OTHER", "--not-this-person", "X"),
         ("--reason", "MISTAKEN_IDENTITY", "--birth", "1971"),
         ("--reason", "MISTAKEN_IDENTITY", "--not-this-person", "X", "--birth", "1971-13"),
