@@ -51,6 +51,8 @@ def main(
         raise typer.BadParameter(
             f"no section is called {unknown[0]}; there are {', '.join(SECTIONS)}", param_hint="--only"
         )
+    if to and not to.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {to.parent}: make it first", param_hint="--report")
     notes = Console(stderr=True)
     sections = []
     for name in wanted:

@@ -190,3 +190,10 @@ def test_an_unknown_section_is_refused_in_words() -> None:
     result = CliRunner().invoke(app, ["--only", "horoscopes"])
     assert result.exit_code == 2
     assert "horoscopes" in result.output
+
+
+def test_a_report_into_no_folder_is_refused_before_the_long_work(tmp_path: Path) -> None:
+    """Exit code 2, said at once."""
+    result = CliRunner().invoke(app, ["--report", str(tmp_path / "missing" / "figures.json")])
+    assert result.exit_code == 2
+    assert "no folder" in result.output
