@@ -77,7 +77,7 @@ def purchases(town: Town, count: int) -> Iterator[Payment]:
 
 
 def wages(town: Town, count: int) -> Iterator[Payment]:
-    """Employers: money in from some customers at any time, wages out to all staff on a morning, monthly or fortnightly."""
+    """Employers: money in from some customers at any time, wages to all staff on a morning, monthly or fortnightly."""
     while count > 0:
         boss, *staff = town.some(town.dice.randint(9, 45))
         scale, period = town.sum(700, 0.15), town.dice.choice((30, 30, 30, 14))

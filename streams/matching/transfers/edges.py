@@ -27,7 +27,7 @@ class Edge:
 
     `fresh`: payer and payee had no business before. `strange`: evidence that the money is not the payer's own.
     `sources`: payers of receipts that this may pass on, with the receipt. `origins`: accounts that a walk through this
-    may have begun at. `walk` is the best of these walks.
+    may have begun at. `walk` is the best of these walks. `returned`: it was told as part of a cycle.
     """
 
     id: str
@@ -44,6 +44,8 @@ class Edge:
     sources: dict[str, Edge] = field(default_factory=dict)
     origins: dict[str, Walk] = field(default_factory=dict)
     walk: Walk = (0.0, None, 1, 0.0)
+
+    returned: bool = False
 
     def forget(self) -> None:
         """Let go of the transfers behind it, so that a long walk does not keep the past alive."""

@@ -75,9 +75,12 @@ def find_cycle(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:
 
 
 def _lawful_return(path: list[Edge]) -> bool:
-    """Straight back: the very same sum is a refund, a much different one is the other half of a trade."""
+    """Straight back: the very same sum is a refund, a much different one is the other half of a trade.
+
+    And what came back once does not come back again.
+    """
     apart = abs(log(path[-1].value / path[0].value))
-    return len(path) == HOPS and not REFUND < apart < TRADE
+    return len(path) == HOPS and (path[0].returned or not REFUND < apart < TRADE)
 
 
 def find_reunion(edge: Edge, ledger: Ledger, trials: float) -> Finding | None:

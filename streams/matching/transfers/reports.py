@@ -11,6 +11,7 @@ from streams.matching.transfers.generations import Generations
 
 GROWN = 1.2
 KNOWN_DAYS = 9.0
+RETURNS = frozenset({"cycle", "round_trip"})
 
 
 class Reports:
@@ -35,6 +36,9 @@ class Reports:
             return None
         name = said[0] if said else f"{finding.typology}:{finding.hub}:{finding.edges[0].id}"
         self._said.put(key, (name, len(finding.edges), edge.time))
+        if finding.typology in RETURNS:
+            for step in finding.edges:
+                step.returned = True
         return _say(finding, edge, name)
 
 
