@@ -107,7 +107,10 @@ def likeness_of(one: Part, other: Part) -> float:
     if one.kind == "initial" or other.kind == "initial":
         return _INITIAL if _same_initial(one, other) else 0.0
     if one.families and other.families:
-        return similarity.FAMILY if not set(one.families).isdisjoint(other.families) else similarity.OTHER_FAMILY
+        if not set(one.families).isdisjoint(other.families):
+            return similarity.FAMILY
+        alike = one.sound == other.sound and not one.arabic and not other.arabic
+        return _READING if alike else similarity.OTHER_FAMILY
     if one.arabic != other.arabic or one.readings or other.readings:
         return _by_sound(one, other)
     if one.sound == other.sound:

@@ -44,11 +44,19 @@ def _how(agreement: Agreement) -> str:
     if agreement.likeness == SAME_SOUND:
         return "sound the same"
     if agreement.likeness == FAMILY:
-        return f"spellings of one name ({agreement.left[0].families[0]})"
+        return f"spellings of one name ({_family(agreement)})"
     if "initial" in {agreement.left[0].kind, agreement.right[0].kind}:
         return "an initial that fits"
     across = " across scripts" if agreement.left[0].arabic != agreement.right[0].arabic else ""
     return f"alike{across} to {agreement.likeness:.0%}"
+
+
+def _family(agreement: Agreement) -> str:
+    """The family both parts belong to, as a person would say it."""
+    shared = min(set(agreement.left[0].families) & set(agreement.right[0].families))
+    name, _, gender = shared.partition("+")
+    name = name.rstrip("0123456789")
+    return {"": name, "vich": f"son of {name}", "vna": f"daughter of {name}"}[gender]
 
 
 def _rare(weight: float) -> str:

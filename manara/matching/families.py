@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from manara.matching.script import is_abjad, romanise, words
+from manara.matching.script import abjad_letters, is_abjad, romanise, words
 from manara.matching.spelling import abjad_sounds, sounds
 from manara.matching.tables import rows
 
@@ -20,8 +20,10 @@ def _table() -> tuple[dict[str, Families], dict[str, Families]]:
     for name, spellings in rows("families.tsv"):
         for written in (name, *spellings.split()):
             for word in words(written):
-                latin, mark = romanise(word), "~" * is_abjad(word)
-                latin = latin[2:] if mark and latin.startswith("al") and len(latin) >= len("alxx") else latin
+                arabic = is_abjad(word)
+                latin, mark = abjad_letters(word) if arabic else romanise(word), "~" * arabic
+                if mark and latin.startswith("al") and len(latin) >= len("alxx") and latin != "allh":
+                    latin = latin[2:]
                 _enter(spelled, mark + latin, name)
                 _enter(heard, mark + (abjad_sounds(latin) if mark else sounds(latin)), name)
     return spelled, heard

@@ -24,6 +24,7 @@ FEATURES = (
     "coverage",
     "weakest",
     "lone",
+    "common",
     "scripts_differ",
     "scripts_conflict",
     "birth_EQUAL",
@@ -40,15 +41,17 @@ FEATURES = (
 )
 """Names of the features, in the order of their weights."""
 _MOST_AGREED, _MOST_EXTRA = 2.5, 4.0
-_TITLE = 0.5
-"""A title may be a name, so one left over counts half."""
+_LESSER = 0.5
+"""A title may be a name, and "servant of" makes its name fuller: each counts half a part."""
 _ONE_WORD = 1.5
+ENOUGH = 1.2
+"""Rarity from which what agrees is no longer what many bear: two parts, neither rare nor common."""
 
 
 def of_names(found: Alignment) -> dict[str, float]:
     """Features of two names laid beside each other."""
     values = dict.fromkeys(_AGREED, 0.0)
-    agreed, weakest, substantive, across = 0.0, 1.0, 0, False
+    agreed, weakest, substantive, across = 0.0, 1.0, 0.0, False
     for agreement in found.agreements:
         left, right, likeness, weight = agreement.left, agreement.right, agreement.likeness, agreement.weight
         agreed += weight
@@ -56,6 +59,8 @@ def of_names(found: Alignment) -> dict[str, float]:
         if left[0].kind == "name" or right[0].kind == "name":
             substantive += max(len(left), len(right))
             weakest = min(weakest, likeness)
+        elif left[0].kind != "initial" and right[0].kind != "initial":
+            substantive += _LESSER
         _share(values, likeness, weight)
     lesser, more = _less_and_more(sum(p.weight for p in found.left_over), sum(p.weight for p in found.right_over))
     fewer, most = _less_and_more(_names(found.left_over), _names(found.right_over))
@@ -67,6 +72,7 @@ def of_names(found: Alignment) -> dict[str, float]:
     values["weakest"] = 1.0 - weakest
     if substantive + fewer <= 1:
         values["lone"] = _ONE_WORD - min(agreed, 1.0)
+    values["common"] = max(0.0, ENOUGH - agreed)
     if across:
         values["scripts_differ"], values["scripts_conflict"] = 1.0, lesser
     return values
@@ -77,7 +83,7 @@ def _less_and_more(one: float, other: float) -> tuple[float, float]:
 
 
 def _names(parts: tuple[Part, ...]) -> float:
-    return sum(1.0 if part.kind == "name" else _TITLE if part.kind == "title" else 0.0 for part in parts)
+    return sum(1.0 if part.kind == "name" else _LESSER if part.kind == "title" else 0.0 for part in parts)
 
 
 def _share(values: dict[str, float], likeness: float, weight: float) -> None:

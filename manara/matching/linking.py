@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from manara.matching import births
 from manara.matching.blocking import tokens, wide_tokens
-from manara.matching.persons import LINK, Person, likelihood, prepare
+from manara.matching.persons import Person, likelihood, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,6 +23,8 @@ MOST_CANDIDATES = 25
 never with their square.
 """
 
+JOIN = 0.55
+"""Score, and average score, from which groups are joined: a development figure, and a group is only a proposal."""
 _SAMPLE = 12
 """Members of a group that are asked; a group of more is a busy alias and costs no more."""
 
@@ -70,7 +72,7 @@ def grouped(persons: Mapping[str, Person], scores: Mapping[Pair, float]) -> dict
     """Groups joined from the best pair down, where two groups are alike on the average and no birth dates conflict."""
     group = {identity: [identity] for identity in persons}
     for (one, other), value in sorted(scores.items(), key=lambda item: (-item[1], item[0])):
-        if value < LINK:
+        if value < JOIN:
             break
         left, right = group[one], group[other]
         if left is not right and _together(left, right, persons, scores):
@@ -87,4 +89,4 @@ def _together(
     if any(births.grade(persons[a].births, persons[b].births) == "FAR" for a, b in pairs):
         return False
     found = [scores[p] if p in scores else likelihood(persons[p[0]], persons[p[1]]) for p in pairs]
-    return sum(found) / len(found) >= LINK
+    return sum(found) / len(found) >= JOIN

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from manara.matching.families import Families, families
 from manara.matching.rarity import rarity
 from manara.matching.readings import patronymic, second_readings
-from manara.matching.script import is_abjad, romanise, words
+from manara.matching.script import abjad_letters, is_abjad, romanise, shown, words
 from manara.matching.spelling import abjad_sounds, skeleton, sounds
 from manara.matching.splitting import kinds, split_arabic, split_latin
 
@@ -104,7 +104,7 @@ def _title(title: Part, *, heavy: bool) -> Part:
 def _parts(word: str) -> tuple[Part, ...]:
     """The parts one written word holds: none for a particle, two for Abd-al-X, X-ullah and X-al-Din."""
     arabic = is_abjad(word)
-    text = romanise(word)
+    text = abjad_letters(word) if arabic else romanise(word)
     if not text or text + "~" * arabic in kinds()["particle"]:
         return ()
     pieces = split_arabic(text) if arabic else split_latin(text)
@@ -113,7 +113,7 @@ def _parts(word: str) -> tuple[Part, ...]:
 
 @lru_cache(65_536)
 def part(text: str, *, arabic: bool) -> Part:
-    """One part from its romanised text."""
+    """One part from its romanised text, or its `abjad_letters`."""
     sound = abjad_sounds(text) if arabic else sounds(text)
     known = families(text, sound, arabic=arabic)
     title = text + "~" * arabic in kinds()["title"]
@@ -124,4 +124,6 @@ def part(text: str, *, arabic: bool) -> Part:
     key = known[0] if known else "~" + bones
     weight = _INITIAL if kind == "initial" else MINOR.get(key) or rarity(key)
     readings = second_readings(text, sound, arabic=arabic)
-    return Part(text, sound, readings, bones, known, weight, arabic, kind, key, text + "~" * arabic)
+    return Part(
+        shown(text) if arabic else text, sound, readings, bones, known, weight, arabic, kind, key, text + "~" * arabic
+    )

@@ -15,7 +15,7 @@ _PATRONYMIC = re.compile(
     r"^(.{2,}?)(?:[aeoiyju]{0,2}[vw]|(?<=[ly])|(?<=li)|(?<=ly))([iy](?:ch|tj|cz|c|ts|tsch|tch|ts)|n[aiy]|n[iy]?c?h?na)$"
 )
 _SHORTEST = 6
-_STEM_ENDS = ("", "i", "y", "ei", "a", "o", "iy", "r", "l")
+_STEM_ENDS = ("", "i", "y", "ei", "ai", "a", "o", "iy", "r", "l")
 _ARTICLE = re.compile(
     r"^(?:[aeo]l|[ae]s(?=s)|[ae]n(?=n)|[ae]r(?=r)|[ae]z(?=z)|[ae]d(?=d)|[ae](?:s|c)h(?=sh|ch))(?=.{4})"
 )

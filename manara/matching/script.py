@@ -77,3 +77,39 @@ def romanise(word: str) -> str:
     if not latin.isascii():
         latin = anyascii(latin).lower()
     return _NOT_A_LETTER.sub("", latin)
+
+
+def abjad_letters(word: str) -> str:
+    """One word in Arabic script with one Latin letter for each of its own, in the sounds of `spelling`: S for shin, X for kha.
+
+    So a sin before a ha is not taken for a shin, as it would be in `romanise`.
+    """
+    latin = word.translate(_abjad())
+    return latin if latin.isascii() and latin.isalpha() else romanise(word)
+
+
+_ONE_LETTER = {
+    "sh": "S",
+    "ch": "S",
+    "kh": "X",
+    "gh": "G",
+    "j": "J",
+    "zh": "J",
+    "th": "t",
+    "dh": "d",
+    "dz": "z",
+    "ts": "c",
+}
+
+
+@lru_cache(1)
+def _abjad() -> Mapping[int, str]:
+    return {code: _ONE_LETTER.get(reading, reading) for code, reading in letters().items()}
+
+
+def shown(letters_: str) -> str:
+    """The letters of `abjad_letters` as a person reads them."""
+    return "".join(_SHOWN.get(letter, letter) for letter in letters_)
+
+
+_SHOWN = {"S": "sh", "X": "kh", "G": "gh", "J": "j", "c": "ts"}

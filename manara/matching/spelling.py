@@ -40,14 +40,9 @@ def sounds(word: str) -> str:
     return _single(text)
 
 
-@lru_cache(16_384)
-def abjad_sounds(word: str) -> str:
-    """The sounds of a word romanised from Arabic script: waw and ya stay as w and y,
-    for they may be vowels or consonants.
-    """
-    pattern, table = _spellings()
-    text = pattern.sub(lambda found: table[found[0]], word)
-    return _single(text.replace("j", "J").replace("x", "X"))
+def abjad_sounds(letters: str) -> str:
+    """The sounds of a word of `abjad_letters`: waw and ya stay as w and y, for they may be vowels or consonants."""
+    return _single(letters)
 
 
 def skeleton(text: str) -> str:

@@ -6,7 +6,7 @@ import re
 from functools import lru_cache
 
 from manara.matching.families import families
-from manara.matching.script import is_abjad, romanise, words
+from manara.matching.script import abjad_letters, is_abjad, romanise, words
 from manara.matching.spelling import sounds
 from manara.matching.tables import rows
 
@@ -16,7 +16,10 @@ def kinds() -> dict[str, frozenset[str]]:
     """Particles and titles as romanised words (those in Arabic script marked by ~), and what may follow Abd al-."""
     table = {kind: [w for entry in entries.split() for w in words(entry)] for kind, entries in rows("parts.tsv")}
     epithets = [name for word in table["epithet"] for name in (word, *families(word, sounds(word), arabic=False))]
-    marked = {kind: frozenset(romanise(w) + "~" * is_abjad(w) for w in table[kind]) for kind in ("particle", "title")}
+    marked = {
+        kind: frozenset(abjad_letters(w) + "~" if is_abjad(w) else romanise(w) for w in table[kind])
+        for kind in ("particle", "title")
+    }
     return marked | {"epithet": frozenset(epithets)}
 
 
