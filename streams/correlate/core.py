@@ -14,7 +14,7 @@ from typing import Final
 
 from schemas.models import Link, LinkEnd, Mention
 from streams.correlate import linking
-from streams.correlate.entry import Entry, Held, linkable, token_number, worth
+from streams.correlate.entry import Entry, Held, hint_of, linkable, token_number, worth
 from streams.correlate.scoring import Found, judge
 from streams.correlate.store import BUDGET, Store
 from streams.correlate.substance import Prepared
@@ -58,10 +58,12 @@ class Correlation:
         changed: list[Link] = []
         if mention["version"] > entry.version:
             changed += self._renew(entry, mention)
-        if mention["version"] < entry.version or entry.told(part):
-            return changed  # an older version, or the same again
-        entry.learn(mention)
-        changed += self._repost(entry, part, mention["tokens"] if entry.lives else [], at)
+        told = entry.held.get(part)
+        if told and told.version >= mention["version"]:
+            return changed  # the same again
+        if mention["version"] == entry.version:
+            entry.learn(mention)
+        changed += self._repost(entry, part, mention, at)
         self.store.touch(entry)
         if entry.version > 1 and entry.lives and entry.whole(self._lanes):
             changed += self._end(entry, "SIDE_CHANGED", entry.admitted_at, keep=entry.version)
@@ -78,12 +80,10 @@ class Correlation:
         return changed
 
     def _renew(self, entry: Entry, mention: Mention) -> list[Link]:
-        """A newer version counts; where none does, the alert leaves at once, in all partitions."""
+        """A newer version counts; where none does, its links end at once, and its tokens go as the partitions tell."""
         entry.renew(mention)
         self.store.touch(entry)
-        if entry.lives:
-            return []
-        return [*self._leave(entry), *self._end(entry, "SIDE_LEFT", mention["admitted_at"])]
+        return [] if entry.lives else self._end(entry, "SIDE_LEFT", mention["admitted_at"])
 
     def _leave(self, entry: Entry) -> list[Link]:
         """Nobody finds the alert any more."""
@@ -99,9 +99,14 @@ class Correlation:
         over = [linking.ended(linking.over(text, 0, at), "SIDE_LEFT", at) for text in gone]
         return [changed for link in over for changed in self._put(link)]
 
-    def _repost(self, entry: Entry, part: int, tokens: list[str], at: int) -> list[Link]:
-        """Its tokens in this partition are these from now on; meet whoever holds one of them."""
-        known, hint = entry.held.get(part), entry.hint()
+    def _repost(self, entry: Entry, part: int, mention: Mention, at: int) -> list[Link]:
+        """Its tokens in this partition are these from now on; meet whoever holds one of them.
+
+        An older version is posted too, and meets nobody: a budget follows the order of its own partition alone.
+        """
+        current = mention["version"] == entry.version and entry.lives
+        tokens = mention["tokens"] if current or mention["version"] < entry.version else []
+        known, hint = entry.held.get(part), hint_of(mention)
         numbers = {token_number(token): token for token in tokens if not self._exclude(token)}
         changed: list[Link] = []
         before = known.tokens if known else ()
@@ -109,7 +114,7 @@ class Correlation:
             kept = numbers if known and known.hint == hint else ()
             changed += self._unpost(entry, [token for token in before if token not in kept])
             before = tuple(token for token in before if token in kept)
-        entry.held[part] = Held(entry.version, hint, tuple(numbers))
+        entry.held[part] = Held(mention["version"], hint, tuple(numbers))
         crowded = self.store.crowded
         holders = self.store.holders([number for number in numbers if number not in crowded])
         others: set[int] = set()
@@ -119,14 +124,14 @@ class Correlation:
                     self.store.join_crowd(number)
                 continue
             held = holders[number]
-            if number in before or self._admit(entry, number, token, held, at, changed):
+            if number in before or self._admit(entry, number, token, held, hint, at, changed):
                 others.update(other for other, theirs in held.items() if worth(token, hint, theirs))
-        for other in sorted(others):
+        for other in sorted(others) if current else ():
             changed += self._meet(entry, self.store.numbered(other), part, at)
         return changed
 
     def _admit(
-        self, entry: Entry, number: int, token: str, holders: dict[int, int], at: int, changed: list[Link]
+        self, entry: Entry, number: int, token: str, holders: dict[int, int], hint: int, at: int, changed: list[Link]
     ) -> bool:
         """Post the alert under a token, unless its budget is used up by living alerts; then say so, once."""
         if len(holders) >= self._budget:
@@ -135,7 +140,7 @@ class Correlation:
                 self.store.crowd(number, token, len(holders) + 1)
                 changed += self._put(linking.over(token, len(holders) + 1, at))
                 return False
-        self.store.post(number, entry.number, entry.hint())
+        self.store.post(number, entry.number, hint)
         return True
 
     def _exclude(self, token: str) -> bool:

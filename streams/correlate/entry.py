@@ -54,7 +54,6 @@ class Entry:
     substance: Substance = field(default_factory=lambda: Substance([], [], [], []))
     held: dict[int, Held] = field(default_factory=dict)
     ready: Prepared | None = None
-    known_hint: int = -1
 
     @property
     def lives(self) -> bool:
@@ -78,13 +77,11 @@ class Entry:
         self.status = mention["status"]
         self.reference = ""
         self.substance, self.ready = Substance([], [], [], []), None
-        self.known_hint = -1
 
     def learn(self, mention: Mention) -> None:
         """Take over what the version says; every partition that has tokens of it says the same."""
         if mention["tokens"] and self.learned != self.version:
             self.learned = self.version
-            self.known_hint = -1
             self.reference = mention["reference"]
             self.substance = Substance(
                 mention["persons"], mention["identifiers"], mention["waypoints"], mention["not_these"]
@@ -97,21 +94,6 @@ class Entry:
     def told(self, part: int) -> bool:
         """Whether this partition has told of the version that counts."""
         return part in self.held and self.held[part].version == self.version
-
-    def hint(self) -> int:
-        """What the index keeps beside each of its tokens: its member, the one birth year (or 0), words of a name."""
-        if self.known_hint < 0:
-            self.known_hint = self._hint()
-        return self.known_hint
-
-    def _hint(self) -> int:
-        people = self.substance.persons
-        years = {date[:4] for person in people for date in person["born"]} if all(p["born"] for p in people) else set()
-        year = min(years) if len(years) == 1 else ""
-        names = [name for person in people for name in (person["name"], *person["aliases"])]
-        words = max((len(_WORDS.findall(name)) for name in names), default=0)
-        number = int(year) & _YEARS if year.isascii() and year.isdecimal() else 0
-        return _member(self.member) << _MEMBER | number << _YEAR | min(words, _PARTS)
 
     def side(self) -> LinkSide:
         """Its part in a match."""
@@ -127,6 +109,17 @@ class Entry:
             "admitted_at": self.admitted_at,
             "expires_at": self.expires_at,
         }
+
+
+def hint_of(mention: Mention) -> int:
+    """What the index keeps beside each of its tokens: its member, the one birth year (or 0), words of a name."""
+    people = mention["persons"]
+    years = {date[:4] for person in people for date in person["born"]} if all(p["born"] for p in people) else set()
+    year = min(years) if len(years) == 1 else ""
+    names = [name for person in people for name in (person["name"], *person["aliases"])]
+    words = max((len(_WORDS.findall(name)) for name in names), default=0)
+    number = int(year) & _YEARS if year.isascii() and year.isdecimal() else 0
+    return _member(mention["member"]) << _MEMBER | number << _YEAR | min(words, _PARTS)
 
 
 def worth(token: str, mine: int, theirs: int) -> bool:

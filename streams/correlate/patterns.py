@@ -22,6 +22,8 @@ from streams.matching.transfers import RULES, Detection, Detector
 
 REMEMBERED: Final = 500_000
 """Transfers whose reports are remembered: those that patterns can still grow from."""
+TOLD: Final = 2.0
+"""A pattern has to be so many powers of ten rarer than chance before the authors in several states hear of it."""
 STRONG: Final = 3.0
 """A pattern so many powers of ten rarer than chance is strong evidence."""
 KINDS: Final = "PATTERN_"
@@ -80,7 +82,11 @@ class Patterns:
             return []
 
     def _link(self, detection: Detection) -> Link | None:
-        """The link of a pattern: one side an agency, by its alert that was admitted last. None within one member."""
+        """The link of a pattern: one side an agency, by its alert that was admitted last. None within one member, nor
+        where chance may have made it.
+        """
+        if detection.score < TOLD:
+            return None
         known = [self._sides[id_] for id_ in detection.transactions if id_ in self._sides]
         if len({side["member"] for _status, side in known}) < 2 or len({status for status, _side in known}) != 1:  # noqa: PLR2004
             return None

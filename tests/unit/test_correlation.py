@@ -274,7 +274,7 @@ def shuffled(parts: dict[int, list[Mention]], seed: int) -> list[tuple[int, Ment
     return mixed
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(), st.integers(0, 9), st.integers(0, 9))
 def test_however_the_partitions_are_mixed_the_same_links_hold(
     tmp_path_factory: pytest.TempPathFactory, items: list[Admitted], one: int, other: int
