@@ -21,6 +21,8 @@ NEW_BUSINESS = 6.0
 """Days within which a pair's first payment still counts as new."""
 MOST_AN_ACCOUNT = 96
 """Recent transfers of an account on one side that are kept whole."""
+LEFT_OUT = WINDOW / 2
+"""Days taken off a habit's time, because the transfers of the window are taken off its count."""
 PRIOR = 0.3
 """Events an account is believed to have had before it was watched: rates differ much between accounts."""
 LIKE_OTHERS = 4.0
@@ -126,7 +128,7 @@ class Ledger:
         share = (sum(self._moved[size:]) / unit + 0.5) / (total + 1.0)
         everybody = total / days / (len(self.accounts) + 1)
         usual = (sum(counts) / unit + LIKE_OTHERS * everybody) / (days + LIKE_OTHERS) * share + 1e-9
-        return seen + PRIOR, days + PRIOR / usual
+        return seen + PRIOR, max(0.0, days - LEFT_OUT) + PRIOR / usual
 
     def _keep(self, transfer: Transfer, payer: Account, payee: Account, size: int, strange: float) -> Edge:
         pair = (transfer.payer, transfer.payee)

@@ -24,7 +24,7 @@ def likeness(edges: list[Edge]) -> float:
     middle = median(edge.value for edge in edges)
     apart = median(abs(log(edge.value / middle)) for edge in edges)
     traceable = sum(edge.channel in TRACEABLE for edge in edges) / len(edges)
-    size = _within(-1.5, 1.5 * log10(middle / WORTH_HIDING), 0.3) + _within(-0.8, 1.5 * log10(REPORTED / middle), 0.0)
+    size = _within(-2.5, 2.5 * log10(middle / WORTH_HIDING), 0.3) + _within(-0.8, 1.5 * log10(REPORTED / middle), 0.0)
     price = 1.0 if len({round(edge.value, 2) for edge in edges}) <= len(edges) / 2 else 0.0
     return size - price + _within(-0.7, 0.8 - apart, 0.3) - 1.5 * traceable
 
