@@ -169,8 +169,9 @@ class _Tally:
         self.attempts = attempts
         self.right = 0
         self.typed: set[int] = set()
+        self.found: set[int] = set()
         self.delays: dict[int, float] = {}
-        """By attempt that was found."""
+        """By attempt that was found, where the moment is known."""
 
     def count(self, group: Merged, order: Mapping[str, int], names: Collection[str]) -> None:
         """Hold one group against the attempts; `names` are the typologies it may stand for."""
@@ -180,7 +181,10 @@ class _Tally:
             attempt = self.attempts[number]
             if shared >= HALF * len(attempt.transactions):
                 self.typed.update({number} if attempt.typology in names else ())
-                self.delays[number] = min(self.delays.get(number, 1.0), _delay(group, attempt, order))
+                self.found.add(number)
+                late = _delay(group, attempt, order)
+                if late is not None:
+                    self.delays[number] = min(self.delays.get(number, 1.0), late)
 
 
 def on_stream(
@@ -198,7 +202,7 @@ def on_stream(
     for group in groups:
         tally.count(group, order, families.get(group.typology, frozenset({group.typology})))
     flagged = {transfer for group in groups for transfer in group.transactions}
-    found = tally.delays
+    found, delays = tally.found, tally.delays
     by_typology = {
         kind: (sum(number in found for number in numbers) / len(numbers), len(numbers))
         for kind, numbers in _by_kind(attempts).items()
@@ -207,7 +211,7 @@ def on_stream(
         transfer=shares(len(flagged & tally.owners.keys()), len(flagged), len(tally.owners)),
         attempt=_of_rates(tally.right / len(groups) if groups else 1.0, len(found) / max(1, len(attempts))),
         typed=len(tally.typed) / max(1, len(found)),
-        delay=sum(found.values()) / max(1, len(found)),
+        delay=sum(delays.values()) / max(1, len(delays)),
         alerts=len(groups),
         by_typology=by_typology,
     )
@@ -225,9 +229,9 @@ def _of_rates(precision: float, recall: float) -> Shares:
     return Shares(precision, recall, 2 * precision * recall / both if both else 0.0)
 
 
-def _delay(group: Merged, attempt: Attempt, order: Mapping[str, int]) -> float:
-    """The share of the attempt past when the group first held two of its transfers; 1 where that is unknown."""
+def _delay(group: Merged, attempt: Attempt, order: Mapping[str, int]) -> float | None:
+    """The share of the attempt past when the group first held two of its transfers; None where that is unknown."""
     for at, held in group.raised:
         if at in order and len(held & attempt.transactions) >= _EVIDENT:
             return sum(order[t] <= order[at] for t in attempt.transactions) / len(attempt.transactions)
-    return 1.0
+    return None
