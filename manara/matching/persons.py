@@ -59,7 +59,7 @@ def prepare(record: Mapping[str, Any]) -> Person:
 
 
 def compare(a: Person, b: Person) -> Comparison:
-    """The score of two prepared records with its evidence; the same whichever comes first. Names alone are never STRONG."""
+    """The score of two prepared records with its evidence, the same in both orders; names alone are never STRONG."""
     from manara.matching.evidence import evidence  # noqa: PLC0415
 
     value, found, birth, countries = _judge(a, b)

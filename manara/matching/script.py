@@ -80,7 +80,7 @@ def romanise(word: str) -> str:
 
 
 def abjad_letters(word: str) -> str:
-    """One word in Arabic script with one Latin letter for each of its own, in the sounds of `spelling`: S for shin, X for kha.
+    """One word in Arabic script with one Latin letter for each of its own, in sounds: S for shin, X for kha.
 
     So a sin before a ha is not taken for a shin, as it would be in `romanise`.
     """
