@@ -30,6 +30,25 @@ CONNECTED: Final = "SELECT 1 FROM facts WHERE name = 'inlet'"
 """A relay notes which inlet it sends to when it has reached the broker."""
 
 
+LINKS: Final = """
+    SELECT l.link_id, max(m.national_ref), l.state FROM links l JOIN messages m ON m.alert_id = l.alert_id GROUP BY 1
+"""
+
+
+class Side(NamedTuple):
+    """An alert of one author, by the author's own reference."""
+
+    agency: str
+    national_ref: str
+
+
+class Offer(NamedTuple):
+    """A match that was offered: to each author that was told of it, how it stands there."""
+
+    link_id: str
+    sides: dict[Side, str]
+
+
 class Example(NamedTuple):
     """An alert worth a trace: the folder of its author, the author's reference, how many members hold it."""
 
@@ -57,6 +76,22 @@ def references(folders: Iterable[Path]) -> dict[tuple[str, str], str]:
 def purged(folder: Path, alert_id: str) -> set[str]:
     """Members who have signed that they purged what this agency has withdrawn."""
     return {str(member) for member, alert in _read(folder, PURGED) if alert == alert_id}
+
+
+def offers(folders: Iterable[Path]) -> list[Offer]:
+    """The matches that these agencies have been told of, each with all who were told."""
+    found: dict[str, Offer] = {}
+    for folder in folders:
+        for link_id, ref, state in _read(folder, LINKS):
+            offer = found.setdefault(str(link_id), Offer(str(link_id), {}))
+            offer.sides[Side(folder.name, str(ref))] = str(state)
+    return list(found.values())
+
+
+def alert_of(folder: Path, link_id: str) -> str:
+    """The alert of this agency that a match is about; "" where it was not told of it."""
+    rows = _read(folder, "SELECT link_id, alert_id FROM links")
+    return next((str(alert) for link, alert in rows if link == link_id), "")
 
 
 def used(folder: Path) -> bool:

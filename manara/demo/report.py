@@ -59,6 +59,13 @@ class Report:
     content: dict[str, int] = field(default_factory=dict)
     """Places (a member's database, its edge's files) that held withdrawn content, before and after."""
     receipts_outstanding: int = 0
+    links_expected: int = 0
+    links_found: int = 0
+    """Expected matches that were offered to every author of theirs."""
+    links_false: int = 0
+    """Matches that were offered and that nobody expected."""
+    links_shared: int = 0
+    links_declined: int = 0
     latency_ms: dict[str, float] = field(default_factory=dict)
     kafka: dict[str, Any] = field(default_factory=dict)
     postgres: dict[str, Any] = field(default_factory=dict)
@@ -123,6 +130,8 @@ class Wanted:
     withdrawn: int = 0
     purged: int = 0
     away: Collection[str] = frozenset()
+    shared: int = 0
+    declined: int = 0
 
 
 def failures(report: Report, wanted: Wanted) -> list[str]:
@@ -148,7 +157,19 @@ def failures(report: Report, wanted: Wanted) -> list[str]:
         wrong.append("the message sent again was not recognised")
     if report.refused_by_broker < 1:
         wrong.append("the broker let one agency write to another's topic")
-    return [*wrong, *_life_failures(report, wanted)]
+    return [*wrong, *_life_failures(report, wanted), *_link_failures(report, wanted)]
+
+
+def _link_failures(report: Report, wanted: Wanted) -> Iterator[str]:
+    """Of what correlation finds, and what people make of it."""
+    if report.links_found != report.links_expected:
+        yield f"{report.links_found} matches found, expected {report.links_expected}"
+    if report.links_false:
+        yield f"{report.links_false} matches offered that are none"
+    if report.links_shared != wanted.shared:
+        yield f"{report.links_shared} matches shared, expected {wanted.shared}"
+    if report.links_declined != wanted.declined:
+        yield f"{report.links_declined} matches declined, expected {wanted.declined}"
 
 
 def _life_failures(report: Report, wanted: Wanted) -> Iterator[str]:

@@ -20,6 +20,7 @@ from manara.demo.databases import Counts, read_all
 from manara.demo.expectations import read_expected
 from manara.demo.imports import Imports, files
 from manara.demo.life import Life, outstanding
+from manara.demo.matches import Matches
 from manara.demo.misbehaviour import AGENCY
 from manara.demo.outboxes import Example
 from manara.demo.report import Report, Wanted, compare, failures, latencies, life, percentiles
@@ -59,6 +60,18 @@ class Outcome:
     example: Example | None
 
 
+@dataclass
+class Done:
+    """What was done on the way, and how many receipts were still owed at the end."""
+
+    running: Imports
+    injected: inject.Result
+    away: Away
+    lived: Life
+    matches: Matches
+    owed: int
+
+
 class Story:
     """One run over a network that is up."""
 
@@ -94,8 +107,10 @@ class Story:
                 self._watch(status, ends, counts, running, away, show)
             lived = Life(network, self._options.story, self._screen, counts, self._options.patience)
             lived.tell()
+            matches = Matches(network, self._options.story, self._screen, counts, self._options.patience)
+            matches.tell()
             owed = self._settle(status, ends, counts)
-            return self._compare(status, ends, running, injector.result, away, lived, owed, began)
+            return self._compare(status, ends, Done(running, injector.result, away, lived, matches, owed), began)
 
     def _await_first(self, counts: Counts) -> None:
         """Wait until the first alert lies in every database that it is for, and every relay has reached the broker.
@@ -181,42 +196,45 @@ class Story:
             and said.stored >= len(self._expected)
         )
 
-    def _compare(
-        self,
-        status: StatusReader,
-        ends: Ends,
-        running: Imports,
-        injected: inject.Result,
-        away: Away,
-        lived: Life,
-        owed: int,
-        began: float,
-    ) -> Outcome:
-        network, expected = self._network, [*self._expected, *lived.expected]
+    def _compare(self, status: StatusReader, ends: Ends, done: Done, began: float) -> Outcome:
+        network, expected = self._network, [*self._expected, *done.lived.expected, *done.matches.expected]
         found = read_all(network.databases, outboxes.references(self._agencies))
+        done.matches.judge()
         tally = status.poll()
         withdrawn, purged = life(expected)
         rows = sum(file.rows for file in self._files)
         report = Report(
             published=ends.read(),
-            accepted=running.accepted + lived.result.messages,
+            accepted=done.running.accepted + done.lived.result.messages + done.matches.result.messages,
             admitted=len(tally.admitted),
             again=tally.again,
             refused=dict(sorted(tally.refused.items())),
-            refused_by_broker=injected.refused_by_broker,
-            caught_up=away.caught_up(found.committed),
-            withdrawn=lived.result.withdrawn,
-            purged=lived.result.purged,
-            content=lived.result.content,
-            receipts_outstanding=owed,
-            latency_ms=percentiles(latencies(found, outboxes.accepted(self._agencies), away.members)),
+            refused_by_broker=done.injected.refused_by_broker,
+            caught_up=done.away.caught_up(found.committed),
+            withdrawn=done.lived.result.withdrawn,
+            purged=done.lived.result.purged,
+            content=done.lived.result.content,
+            receipts_outstanding=done.owed,
+            links_expected=done.matches.result.expected,
+            links_found=done.matches.result.found,
+            links_false=done.matches.result.false,
+            links_shared=done.matches.result.shared,
+            links_declined=done.matches.result.declined,
+            latency_ms=percentiles(latencies(found, outboxes.accepted(self._agencies), done.away.members)),
             kafka={"version": network.servers.kafka.version, "brokers": 1},
             postgres={"version": network.servers.postgres.version},
             restarts={name: count for name, count in network.supervisor.restarts.items() if count},
             **compare(expected, found),
         )
         report.seconds = round(time.monotonic() - began, 1)
-        wanted = Wanted(self._refusals, rows + lived.messages, withdrawn, purged, away.members)
+        wanted = Wanted(
+            self._refusals,
+            rows + done.lived.messages + done.matches.messages,
+            withdrawn,
+            purged,
+            done.away.members,
+            *done.matches.wanted,
+        )
         return Outcome(report, failures(report, wanted), self._example())
 
     def _example(self) -> Example | None:

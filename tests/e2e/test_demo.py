@@ -15,9 +15,10 @@ from tests.support.whole import Run, gone, pids, processes_with
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
 
-ACCEPTED = 308 + 4
-"""Rows of the agencies' files; two alerts with a life, an update, a withdrawal."""
-DELIVERIES = 1221 + 16
+ACCEPTED = 308 + 4 + 10
+"""Rows of the agencies' files; two alerts with a life, an update, a withdrawal; nine alerts that match, one shared."""
+DELIVERIES = 1221 + 16 + 11
+MATCHES = 4
 PURGED = 5
 REASONS = {
     "BAD_SIGNATURE", "UNKNOWN_KEY", "KEY_NOT_VALID", "WRONG_AGENCY", "UNDECODABLE", "NOT_CANONICAL", "TOO_LARGE",
@@ -74,6 +75,8 @@ def test_a_plain_run_ends_well_with_every_figure(both: list[tuple[Run, Path]]) -
     assert [report[name] for name in ("missing", "doubled", "leaked")] == [0, 0, 0]
     assert (report["withdrawn"], report["purged"], report["receipts_outstanding"]) == (1, PURGED, 0)
     assert report["content"] == {"before": 2 * PURGED, "after": 0}
+    assert [report[f"links_{name}"] for name in ("expected", "found", "false")] == [MATCHES, MATCHES, 0]
+    assert (report["links_shared"], report["links_declined"]) == (1, 1)
     assert report["caught_up"]["MA"] > 0
     assert report["kafka"] == {"version": "4.3.1", "brokers": 1}
     assert int(report["postgres"]["version"].split(".")[0]) >= 14

@@ -9,7 +9,7 @@ import json
 import runpy
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import openpyxl
@@ -19,6 +19,7 @@ import yaml
 from manara.demo.expectations import CONTENT, NOTICE, PROOF, Delivery, read_expected
 from manara.demo.imports import files
 from manara.demo.life import MARK
+from manara.demo.matches import read_matches
 from manara.demo.misbehaviour import AGENCY, GOOD_REF
 from manara.directory_file import load_yaml
 from manara.errors import InputError
@@ -93,14 +94,21 @@ def test_expected_deliveries_are_what_the_policy_decides_about_the_files(directo
     assert max(expected.values()) == 1
 
 
-def named(name: str, directory: Directory) -> tuple[Delivery, set[str]]:
-    """A file of an alert that has a life: what it leaves at a member (to be completed), and who reads it."""
-    told = yaml.safe_load((STORY / "life" / name).read_text("utf-8"))
+def read(path: Path, agency: str, directory: Directory, more: Sequence[str] = ()) -> tuple[Delivery, set[str]]:
+    """An alert of this agency in a file: what it leaves at a member (to be completed), and who reads it, with `more`
+    members in its audience.
+    """
+    told = yaml.safe_load(path.read_text("utf-8"))
     audience, handling = told["audience"], told["handling"]
     mode, members = ("ALL", []) if audience == "ALL" else next(iter(audience.items()))
-    facts = Facts(told["kind"], "AZ", handling["tlp"], tuple(handling["codes"]))
-    found = readers(facts, Audience(mode.upper(), tuple(members)), directory)
-    return Delivery("az-customs", told["national_ref"], told["kind"], ""), set(found.deliver)
+    facts = Facts(told["kind"], agency[:2].upper(), handling["tlp"], tuple(handling["codes"]))
+    found = readers(facts, Audience(mode.upper(), (*members, *more)), directory)
+    return Delivery(agency, told["national_ref"], told["kind"], ""), set(found.deliver)
+
+
+def named(name: str, directory: Directory) -> tuple[Delivery, set[str]]:
+    """A file of an alert that has a life."""
+    return read(STORY / "life" / name, "az-customs", directory)
 
 
 def test_what_is_left_of_alerts_with_a_life_is_what_policy_and_contract_say(directory: Directory) -> None:
@@ -118,6 +126,24 @@ def test_what_is_left_of_alerts_with_a_life_is_what_policy_and_contract_say(dire
     assert have < had
     assert first.national_ref == second.national_ref != gone.national_ref
     assert len(knew) >= 3
+
+
+def test_what_matches_leave_behind_is_what_policy_says(directory: Directory) -> None:
+    """Each half goes to its own readers, none of them an author of the other; the shared one to one state more."""
+    alerts = {path.stem: read(path, path.stem, directory) for path in (STORY / "links").glob("*.yaml")}
+    matches = read_matches(STORY / "links" / "matches.csv")
+    wanted = [row._replace(member=member) for row, had in alerts.values() for member in had]
+    for one, other in (match.sides for match in matches if match.then == "SHARED"):
+        path = STORY / "links" / f"{one.agency}.yaml"
+        row, have = read(path, one.agency, directory, [other.agency[:2].upper()])
+        wanted += [row._replace(member=member, version=2) for member in have]
+        assert len(have) == len(alerts[one.agency][1]) + 1
+    assert Counter(read_expected(STORY / "links" / "expected.csv")) == Counter(wanted)
+    for match in matches:
+        assert {alerts[side.agency][0].national_ref for side in match.sides} == {s.national_ref for s in match.sides}
+        authors = {side.agency[:2].upper() for side in match.sides}
+        assert len(authors) == len(match.sides)
+        assert not any(alerts[side.agency][1] & authors for side in match.sides)
 
 
 def test_whoever_is_withdrawn_from_can_be_told_by_a_mark_in_every_part_of_the_alert() -> None:

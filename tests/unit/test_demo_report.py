@@ -29,8 +29,12 @@ GOOD = Report(
     withdrawn=1,
     purged=5,
     content={"before": 10, "after": 0},
+    links_expected=4,
+    links_found=4,
+    links_shared=1,
+    links_declined=1,
 )
-WANTED = Wanted(REFUSED, 10, 1, 5, {"MA"})
+WANTED = Wanted(REFUSED, 10, 1, 5, {"MA"}, shared=1, declined=1)
 
 
 def found(*deliveries: Delivery, effects: int = 1) -> Found:
@@ -108,6 +112,10 @@ DOCTORED: dict[str, Callable[[Report], Report]] = {
     "content to withdraw": lambda good: replace(good, content={"before": 9, "after": 0}),
     "still in 1 places": lambda good: replace(good, content={"before": 10, "after": 1}),
     "receipts_outstanding": lambda good: replace(good, receipts_outstanding=1),
+    "matches found": lambda good: replace(good, links_found=3),
+    "that are none": lambda good: replace(good, links_false=1),
+    "matches shared": lambda good: replace(good, links_shared=0),
+    "matches declined": lambda good: replace(good, links_declined=2),
     "broker": lambda good: replace(good, refused_by_broker=0),
     "verdicts": lambda good: replace(good, published=15),
     "BAD_SIGNATURE": lambda good: replace(good, refused={"TOO_LARGE": 1}, published=13),
