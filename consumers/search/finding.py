@@ -26,7 +26,9 @@ BANDS: Final = ("STRONG", "PROBABLE", "POSSIBLE")
 """Strongest first."""
 RARE: Final = 300
 """A key with more live alerts than this tells little: it counts beside others, or its newest alerts alone do."""
-CANDIDATES: Final = 300
+PAIRED: Final = 1_000
+"""The same for a key of two parts of a name: all under it are weighed, the best are read."""
+CANDIDATES: Final = 150
 """Alerts whose records are read for a name."""
 COMPARED: Final = 3_000
 """Persons that a name is compared with in all."""
@@ -101,8 +103,9 @@ class _Search:
         listed: dict[int, Listed] = {}
         common: list[list[Listed]] = []
         for key in keys:
-            found = self._newest(key, RARE + 1)
-            if len(found) > RARE:
+            most = PAIRED if key.startswith("t:") else RARE
+            found = self._newest(key, most + 1)
+            if len(found) > most:
                 common.append(found)
                 continue
             _vote(votes, listed, found)

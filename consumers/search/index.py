@@ -54,6 +54,16 @@ create table staged(key integer not null, number integer not null);
 """
 
 
+_NEWEST: Final = """
+select d.number, d.kind, d.state, d.expires_at from postings p cross join docs d on d.number = p.number
+ where p.key = ?1
+   and p.number >= coalesce((select number from postings where key = ?1 order by number desc limit 1 offset ?2), 0)
+   and (?3 or (d.state <= 1 and d.expires_at > ?4))
+ order by p.number desc limit ?5
+"""
+"""Read along the list from its end, so that it ends with the last one wanted."""
+
+
 class Listed(NamedTuple):
     """An alert that is listed: the number of the entry that counts, and what it must be to be shown."""
 
@@ -134,12 +144,7 @@ class Index:
 
     def newest(self, key: str, most: int, *, kinds: frozenset[str], now: int, ended: bool) -> list[Listed]:
         """The alerts listed under a key that may be shown, the newest first, at most so many."""
-        rows = self.db.execute(
-            "select d.number, d.kind, d.state, d.expires_at from "
-            "(select number from postings where key = ?1 order by number desc limit ?2) p join docs d using (number) "
-            "where (?3 or (d.state <= 1 and d.expires_at > ?4)) order by d.number desc limit ?5",
-            (hashed(key, self.secret), SCANNED, ended, now, SCANNED if kinds else most),
-        )
+        rows = self.db.execute(_NEWEST, (hashed(key, self.secret), SCANNED, ended, now, SCANNED if kinds else most))
         found = (Listed(number, ALERT_KINDS[kind], STATES[state], until) for number, kind, state, until in rows)
         return [one for one in found if not kinds or one.kind in kinds][:most]
 

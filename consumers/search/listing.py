@@ -14,6 +14,7 @@ from consumers.search.content import Content, Record, named
 from manara.matching import blocking, names, persons
 
 VERSION: Final = "search/1"
+_VOWELS: Final = str.maketrans("aeiou", ".....")
 _WEIGHT: Final = 0.2
 """Name parts that weigh less (Abd, Abu, initials) are not listed alone."""
 
@@ -52,13 +53,16 @@ def keys(found: Content) -> set[str]:
 
 
 def part_keys(name: str) -> Iterator[str]:
-    """The keys of a name's parts one by one: its spelling family where one is known, and its skeleton."""
+    """The keys of a name's parts one by one: its spelling family where one is known, its skeleton, and its sounds with
+    all vowels alike: the skeleton is wide, so among many alike the finer key tells who is nearest."""
     taken = names.name(name)
     for part in taken.parts if taken else ():
         if part.kind == "initial" or len(part.text) < 2 or (part.kind != "name" and part.weight < _WEIGHT):  # noqa: PLR2004
             continue
         yield f"p:{part.key}"
         yield f"p:~{part.skeleton}"
+        if not part.arabic:
+            yield f"f:{part.sound.translate(_VOWELS)}"
 
 
 def tokens(record: Record) -> list[str]:
