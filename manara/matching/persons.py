@@ -25,7 +25,8 @@ STRONG, LINK, ASK = 0.95, 0.75, 0.40
 Development figures: on the labelled pairs for development they give precision 0.999, 0.995 and 0.98 with all fields;
 where one pair in a thousand is a match instead of one in three, precision is far lower, so nothing is ever merged.
 """
-_MOST_NAMES, _MOST_PAIRS = 24, 16
+_MOST_NAMES, _MOST_PAIRS, _MOST_LETTERS = 24, 16, 3_000
+"""Names of a record, pairs of names and letters of all names that are read: the bounds of one comparison's time."""
 
 
 class Person(NamedTuple):
@@ -48,11 +49,13 @@ class Comparison(NamedTuple):
 def prepare(record: Mapping[str, Any]) -> Person:
     """A plain record {name, aliases, dob, countries} made ready for comparing; fields may be empty or missing."""
     found: dict[str, Name] = {}
-    for written in (record.get("name") or "", *(record.get("aliases") or ())):
-        parsed = name(str(written))
-        if parsed:
+    letters = _MOST_LETTERS
+    for given in (record.get("name") or "", *(record.get("aliases") or ())):
+        written = str(given)[:letters]
+        letters -= len(written)
+        if parsed := name(written):
             found.setdefault(parsed.key, parsed)
-    names = tuple(sorted(found.values(), key=lambda n: n.key)[:_MOST_NAMES])
+    names = tuple(sorted(list(found.values())[:_MOST_NAMES], key=lambda n: n.key))
     dates = births.births(tuple(str(date) for date in record.get("dob") or ()))
     countries = frozenset(str(c).strip().lower() for c in record.get("countries") or () if str(c).strip())
     return Person(names, dates, countries, "|".join(n.key for n in names))
