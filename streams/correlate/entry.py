@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, NamedTuple
+from zlib import crc32
 
 from schemas.models import LinkSide, Mention, MentionStanding
 from streams.correlate.substance import Prepared, Substance, prepared
@@ -13,7 +14,9 @@ from streams.correlate.substance import Prepared, Substance, prepared
 NEAR_YEARS: Final = 1
 """Birth years so far apart do not speak against one person."""
 LONG_NAME: Final = 3
-_MEMBER, _YEAR, _YEARS, _PARTS = 20, 4, 0xFFFF, 0xF
+_MEMBER, _YEAR, _YEARS = 52, 40, 0xFFF
+_MARKS: Final = (1 << _YEAR) - 1
+_LETTERS: Final = 26
 _WORDS: Final = re.compile(r"\w+")
 
 
@@ -112,21 +115,23 @@ class Entry:
 
 
 def hint_of(mention: Mention) -> int:
-    """What the index keeps beside each of its tokens: its member, the one birth year (or 0), words of a name."""
+    """What the index keeps beside each token of an alert: its member, the one birth year (or 0), a mark a word."""
     people = mention["persons"]
     years = {date[:4] for person in people for date in person["born"]} if all(p["born"] for p in people) else set()
     year = min(years) if len(years) == 1 else ""
     names = [name for person in people for name in (person["name"], *person["aliases"])]
-    words = max((len(_WORDS.findall(name)) for name in names), default=0)
+    marks = 0
+    for word in {word for name in names for word in _WORDS.findall(name.casefold())}:
+        marks |= 1 << crc32(word.encode()) % _YEAR
     number = int(year) & _YEARS if year.isascii() and year.isdecimal() else 0
-    return _member(mention["member"]) << _MEMBER | number << _YEAR | min(words, _PARTS)
+    return _member(mention["member"]) << _MEMBER | number << _YEAR | marks
 
 
 def worth(token: str, mine: int, theirs: int) -> bool:
     """Whether two alerts that share a token are worth a comparison, by their hints. Pure, and the same both ways.
 
-    Alerts of one member never are. Where birth years speak against it, one shared part of a name is not, and two are
-    not either: no such pair reaches the score of a link; so both need names of three parts.
+    Alerts of one member never are. Where birth years speak against it, neither one nor two shared parts of a name
+    reach the score of a link, nor do more that are spelt differently: so three words have to be the same.
     """
     if mine >> _MEMBER == theirs >> _MEMBER:
         return False
@@ -135,12 +140,12 @@ def worth(token: str, mine: int, theirs: int) -> bool:
     year, other = mine >> _YEAR & _YEARS, theirs >> _YEAR & _YEARS
     if not year or not other or abs(year - other) <= NEAR_YEARS:
         return True
-    return "+" in token and mine & _PARTS >= LONG_NAME and theirs & _PARTS >= LONG_NAME
+    return "+" in token and (mine & theirs & _MARKS).bit_count() >= LONG_NAME
 
 
 def _member(code: str) -> int:
-    """Two letters as a number."""
-    return (ord(code[0]) << 8 | ord(code[1])) & 0xFFFF if len(code) == len("XX") else 0
+    """A member's two letters as a number, 1 to 676."""
+    return (ord(code[0]) - ord("A")) * _LETTERS + ord(code[1]) - ord("A") + 1
 
 
 def linkable(a: Entry, b: Entry) -> bool:

@@ -260,7 +260,7 @@ def test_the_exclusion_list_names_reason_and_owner(tmp_path: Path) -> None:
     assert rules(8, []) != rules(8, [found])
     for text in ("[[exclusion]]\nvalue = 'x'\n", "[[exclusion]\n", "exclusion = [1]\n", "\xff"):
         file.write_bytes(text.encode("latin-1"))
-        with pytest.raises(SettingsError, match="exclusion|TOML"):
+        with pytest.raises(SettingsError, match=r"exclusion|TOML"):
             exclusions.load(file)
     with pytest.raises(SettingsError):
         exclusions.load(tmp_path / "none.toml")
