@@ -117,3 +117,9 @@ def test_the_same_stream_gives_the_same_detections(background: list[Record]) -> 
     """A replay is equal to the letter."""
     stream = _mixed(background, *(scheme(typology, 15.0) for typology in MAKERS))
     assert list(detect(stream)) == list(detect(stream))
+
+
+@pytest.mark.parametrize("typology", ["cycle", "layering_chain", "scatter_gather", "smurfing", "structuring"])
+def test_a_scheme_is_found_in_a_stream_that_has_just_begun(typology: str) -> None:
+    """Nothing but the scheme was ever seen."""
+    assert any(alert["typology"] == typology for alert in detect(scheme(typology)))

@@ -25,6 +25,8 @@ LEFT_OUT = WINDOW / 2
 """Days taken off a habit's time, because the transfers of the window are taken off its count."""
 PRIOR = 0.3
 """Events an account is believed to have had before it was watched: rates differ much between accounts."""
+BEFORE, LARGE, PACE = 50.0, 0.03, 0.2
+"""Transfers believed seen before the first, the part of them so large, and how many an account has a day."""
 LIKE_OTHERS = 4.0
 """Days for which an account is believed to be as busy as the rest, until it shows its own pace."""
 TRACEABLE = {"card": 0.6, "cheque": 0.6}
@@ -125,8 +127,8 @@ class Ledger:
         size, unit, days = bucket(value), self.time.weight(), self.time.exposure()
         seen = max(0.0, sum(counts[size:]) / unit - sum(edge.size >= size for edge in recent))
         total = sum(self._moved) / unit
-        share = (sum(self._moved[size:]) / unit + 0.5) / (total + 1.0)
-        everybody = total / days / (len(self.accounts) + 1)
+        share = (sum(self._moved[size:]) / unit + LARGE * BEFORE) / (total + BEFORE)
+        everybody = (total + BEFORE) / (days * (len(self.accounts) + 1) + BEFORE / PACE)
         usual = (sum(counts) / unit + LIKE_OTHERS * everybody) / (days + LIKE_OTHERS) * share + 1e-9
         return seen + PRIOR, max(0.0, days - LEFT_OUT) + PRIOR / usual
 
