@@ -44,6 +44,9 @@ NUMBER_KINDS: Final = {
 OTHER_NUMBER: Final = "OTHER_NUMBER"
 
 
+LINKED: Final = frozenset({"STRONG", "PROBABLE"})
+
+
 class Found(NamedTuple):
     """One class of evidence that ties two alerts. `kinds` may be told to authors, `words` stay in the hub."""
 
@@ -100,6 +103,8 @@ def _persons(a: Prepared, b: Prepared) -> Found | None:
     score, one, other = max(linked, key=lambda each: (each[0], *sorted((each[1].key, each[2].key))))
     first, second = sorted((one, other), key=lambda person: (person.key, person.births))
     comparison = persons.compare(first, second)
+    if comparison.band not in LINKED:  # what agrees is a name that many bear
+        return None
     kinds = tuple(_kinds(one, other))
     return Found("PERSON", score, comparison.band, kinds, comparison.evidence, (persons.RULES,))
 

@@ -63,8 +63,13 @@ def prepared(substance: Substance) -> Prepared:
         numbers,
         tuple(_person(person) for person in substance.persons),
         tuple(_person(person) for person in substance.not_these),
-        routes.prepare({"waypoints": substance.waypoints}) if substance.waypoints else None,
+        _route(substance) if substance.waypoints else None,
     )
+
+
+def _route(substance: Substance) -> routes.Route:
+    """With the numbers of vessels, vehicles and containers, which tell one run over a road from another."""
+    return routes.prepare({"waypoints": substance.waypoints, "conveyance": substance.identifiers})
 
 
 def tokens(found: Prepared) -> list[str]:
@@ -145,8 +150,7 @@ def _number(kind: str, value: str, country: str = "") -> MentionedIdentifier:
 
 
 def _account(party: Mapping[str, Any]) -> MentionedIdentifier:
-    number = party["account"].strip()
-    return _number("IBAN" if number[:2].isalpha() else "ACCOUNT", number, party["country"])
+    return _number("ACCOUNT", party["account"].strip(), party["country"])
 
 
 def _named(person: Mapping[str, Any], born: str) -> MentionedPerson:
