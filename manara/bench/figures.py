@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from manara.bench import ends, hub, life, rivals, search, whole
+from manara.bench import correlation, ends, hub, life, rivals, search, whole
 from manara.bench.context import Bench
 from manara.bench.results import Row
 
@@ -21,4 +21,5 @@ FIGURES: Final[Mapping[str, Callable[[Bench], list[Row]]]] = {
     "S9": hub.s9,
     "S10": hub.s10,
     "SEARCH": search.search,
+    "CORRELATE": correlation.correlate,
 }
