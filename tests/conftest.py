@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -10,6 +12,9 @@ from hypothesis import HealthCheck, settings
 # Two cores shared with a broker are no place for a deadline by the clock: a value breaks a law, a slow run does not.
 settings.register_profile("manara", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("manara")
+
+SERVERS = {"e2e": 0, "faults": 1, "integration": 2}
+"""Folders whose tests start servers, the longest first."""
 
 # One broker and one database a process of the run, started when the first test asks for them.
 pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.totals"]
@@ -21,13 +26,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    # workers take file after file in this order: what waits for servers first, what only computes fills the end
-    items.sort(key=_rank)
+    order = {path: place for place, path in enumerate(_mixed(dict.fromkeys(item.path for item in items)))}
+    items.sort(key=lambda item: order[item.path])
 
 
-def _rank(item: pytest.Item) -> int:
-    folder = item.path.relative_to(item.config.rootpath / "tests").parts[0]
-    return ("e2e", "faults", "integration").index(folder) if folder in {"e2e", "faults", "integration"} else 3
+def _mixed(files: Iterable[Path]) -> list[Path]:
+    """The order in which workers side by side take files: among those that start servers, some that only compute.
+
+    The longest first, so that no worker is left alone with one at the end; never servers alone, which would start all
+    at once and then wait for each other.
+    """
+    known = list(files)
+    servers = sorted(
+        (path for path in known if path.parent.name in SERVERS), key=lambda path: SERVERS[path.parent.name]
+    )
+    others = [path for path in known if path.parent.name not in SERVERS]
+    share = len(others) // max(1, len(servers)) + 1
+    mixed: list[Path] = []
+    while servers or others:
+        mixed += [*servers[:1], *others[:share]]
+        servers, others = servers[1:], others[share:]
+    return mixed
 
 
 def _left_out(item: pytest.Item) -> bool:
