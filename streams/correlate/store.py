@@ -108,6 +108,10 @@ class Store:
         """How many alerts live in the index."""
         return int(self._one("select count(*) from alerts where due is not null"))
 
+    def in_memory(self) -> int:
+        """How many alerts and tokens are kept in memory just now."""
+        return len(self._hot) + len(self._posted) + len(self._dirty)
+
     # ------------------------------------------------------------------ tokens
 
     def holders(self, tokens: Collection[int]) -> dict[int, dict[int, int]]:

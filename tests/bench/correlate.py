@@ -50,6 +50,7 @@ def main(given: dict[str, Any]) -> dict[str, Any]:
         fold(core, store, records)
         spent.append(time.process_time() - began)
     last = spent[-max(1, len(spent) // 10) :]
+    store.db.execute("pragma wal_checkpoint(truncate)").fetchall()
     numbers = {link["link_id"] for link in store.live() if link["class"] == "IDENTIFIER"}
     found = {
         "alerts": count,

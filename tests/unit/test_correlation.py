@@ -15,6 +15,7 @@ from schemas.message import Sealed
 from schemas.models import Admitted, Mention
 from streams.correlate import linking
 from streams.correlate.entry import token_number
+from streams.correlate.store import HOT
 from tests.support.alerts import Author, route
 from tests.support.correlation import LANES, Bed, admitted, by_numbers, indexed, tells, wanted
 from tests.support.directories import DAY, NOW
@@ -108,7 +109,7 @@ def test_a_route_seen_from_both_ends_is_a_link(bed: Bed) -> None:
 
 def test_a_road_alone_is_told_to_nobody(bed: Bed) -> None:
     """Without days that agree it is what many lawful shipments share; a container that both name ties the two."""
-    bare = {"conveyances": []}
+    bare: dict[str, Any] = {"conveyances": []}
     bed.take(admitted(Author.of("tr-customs").write("route", record=bare)))
     bed.take(admitted(Author.of("ma-customs").write("route", record=bare)))
     assert bed.pairs() == set()
@@ -278,7 +279,7 @@ def shuffled(parts: dict[int, list[Mention]], seed: int) -> list[tuple[int, Ment
     return mixed
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lives(), st.integers(0, 9), st.integers(0, 9))
 def test_however_the_partitions_are_mixed_the_same_links_hold(
     tmp_path_factory: pytest.TempPathFactory, items: list[Admitted], one: int, other: int
@@ -331,23 +332,27 @@ def test_a_fold_that_is_killed_anywhere_and_goes_on_gives_the_same(
     whole.close()
 
 
-def test_the_budget_s_bounds_hold_for_any_number_of_alerts(tmp_path: Path) -> None:
-    """So many alerts under one junk value: pairs compared, postings and memory stay as for twenty."""
+@pytest.mark.parametrize("alerts", [50_000, pytest.param(1_000_000, marks=pytest.mark.full)])
+def test_alerts_without_end_under_one_junk_value_cost_no_more_than_twenty_of_them(tmp_path: Path, alerts: int) -> None:
+    """Pairs compared, links and postings stay as for twenty; what is kept in memory stays within its bounds."""
     bed = Bed(tmp_path, scorer=by_numbers)
-    ((_part, mentions),) = indexed(
-        [tells("az-police", **wanted("", identifiers=[number("+994 12 590 00 00", "PHONE")]))]
-    )[0].items()
-    for count in range(2_000):
+    junk = wanted("", identifiers=[number("+994 12 590 00 00", "PHONE")])
+    ((part, (mention,)),) = indexed([tells("az-police", **junk)])[0].items()
+    for count in range(alerts):
         agency = AGENCIES[count % 3]
-        mention: Mention = {**mentions[0], "agency": agency, "member": agency[:2].upper(), "alert_id": f"a{count}"}
-        bed.fold([(_part, mention)])
-        if count % 100 == 99:
+        one: Mention = {**mention, "agency": agency, "member": agency[:2].upper(), "alert_id": f"a{count}"}
+        bed.fold([(part, one)])
+        if count % 1_000 == 999:
             bed.store.commit(())
             bed.store.begin()
     assert bed.core.tally.compared <= 190
-    assert next(iter(bed.store.db.execute("select count(*) from postings")))[0] == 0
     assert len(bed.live()) <= 190
-    assert bed.store.count() == 2_000
+    (value,) = bed.live("VALUE").values()
+    assert (value["token"], value["count"]) == ("id:phone:+994125900000", 21)
+    assert bed.store.crowded == {token_number(value["token"]): alerts}
+    assert next(iter(bed.store.db.execute("select count(*) from postings")))[0] == 0
+    assert bed.store.count() == alerts
+    assert bed.store.in_memory() <= HOT + 1_000
     bed.close()
 
 
