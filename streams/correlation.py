@@ -26,6 +26,7 @@ from streams.engine.contract import Emit
 from streams.engine.faust_runner import FaustRunner
 from streams.engine.group import GroupSource
 from streams.engine.kept import KeptSource, Reading
+from streams.engine.limits import Limits
 from streams.engine.loop import LoopRunner
 from streams.engine.restore import Range, read
 from streams.engine.source import Share
@@ -38,6 +39,9 @@ from streams.wiring import Bench, Runner, drive, lanes_exist, moment, never
 ONE = "1"
 """The slot of a stage that keeps one state: a second process anywhere puts the first one out."""
 FORMAT = "1"
+CORRELATE = Limits(batch=100, session=120.0)
+"""An alert that shares all its tokens with as many as its budget allows costs half a second; a batch of such alerts
+must not look like a worker that stands still."""
 
 
 def index(context: Context, slot: str, runner: Runner) -> int:
@@ -59,7 +63,7 @@ def index(context: Context, slot: str, runner: Runner) -> int:
 def correlate(context: Context) -> int:
     """Find what belongs together. One process, for the whole network."""
     with ExitStack() as stack:
-        bench = Bench("correlate", context, ONE, stack)
+        bench = Bench("correlate", context, ONE, stack, CORRELATE)
         names, lanes = bench.names, context.settings.lanes
         excluded = load(context.settings.exclusions)
         store = Store(bench.folder / "correlate.db", rules(lanes, excluded))

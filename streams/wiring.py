@@ -85,7 +85,15 @@ class Pulse:
 class Bench:
     """What every stage of the hub is built from; opened at its start, closed at its end."""
 
-    def __init__(self, stage: str, context: Context, slot: str, stack: ExitStack, **producer: object) -> None:
+    def __init__(
+        self,
+        stage: str,
+        context: Context,
+        slot: str,
+        stack: ExitStack,
+        limits: Limits | None = None,
+        **producer: object,
+    ) -> None:
         settings = context.settings
         self.settings = settings
         self.names = Names(settings.topic_prefix)
@@ -93,7 +101,7 @@ class Bench:
         stack.enter_context(stores.lock(self.folder / "lock", purpose=f"the work of hub.{stage}, slot {slot}"))
         self.reader = stack.enter_context(DirectoryReader(settings))
         self.reader.wait(30.0, stop=lambda: context.stopping)
-        self.clients = Clients(settings.kafka, self.names.group(stage), slot, Limits())
+        self.clients = Clients(settings.kafka, self.names.group(stage), slot, limits or Limits())
         self.effects = Effects(self.clients.producer(**producer), self.clients.limits)
         self.pulse = Pulse(stage, context.health)
 

@@ -45,6 +45,7 @@ class Correlation:
     ) -> None:
         self.store = store
         self.tally = Tally()
+        self.behind = False  # more may be over than one look has taken out
         self._lanes = lanes
         self._excluded = frozenset(exclusions)
         self._judge = scorer
@@ -70,13 +71,14 @@ class Correlation:
         return changed
 
     def expire(self, now: int) -> list[Link]:
-        """Take out the alerts whose time is over at `now`; the links that ended."""
+        """Take out the alerts whose time is over at `now`, so many at a time; the links that ended."""
         changed: list[Link] = []
-        while due := self.store.due(now):
-            for entry in due:
-                changed += self._end(entry, "EXPIRED", entry.expires_at)
-                entry.expired = True
-                changed += self._leave(entry)
+        due = self.store.due(now)
+        self.behind = bool(due)
+        for entry in due:
+            changed += self._end(entry, "EXPIRED", entry.expires_at)
+            entry.expired = True
+            changed += self._leave(entry)
         return changed
 
     def _renew(self, entry: Entry, mention: Mention) -> list[Link]:

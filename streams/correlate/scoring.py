@@ -12,7 +12,7 @@ from schemas.models import LinkClass
 from streams.correlate.substance import Prepared
 from streams.matching import identifiers, persons, routes
 
-MOST_COMPARED: Final = 6
+MOST_COMPARED: Final = 4
 """Persons of each side that are compared."""
 PAPERS: Final = frozenset({"document", "driving_licence", "tax_number"})
 """Families of numbers that belong to one person; an account or a telephone may serve several."""

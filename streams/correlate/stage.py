@@ -25,6 +25,8 @@ from streams.engine.errors import Exit, Stop
 
 SWEEP: Final = 1_000_000
 """Microseconds of log time between two looks for alerts whose time is over."""
+COUNT: Final = 60_000_000
+"""And between two counts of the alerts in the index."""
 
 
 class Correlate:
@@ -38,7 +40,7 @@ class Correlate:
         self._core = core
         self._patterns = patterns
         self._caught_up = caught_up
-        self._now = self._swept = 0
+        self._now = self._swept = self._counted = 0
 
     def process(self, partition: int, batch: Sequence[Record], state: Mapping[bytes, bytes], now: int) -> Output:
         """Fold some records of mentions.v1, transfers.v1 and the hub's clock, in the order in which they came."""
@@ -48,7 +50,7 @@ class Correlate:
             for link in self._fold(record):
                 changed[link["link_id"]] = link
         self._now = max(self._now, now)
-        if self._now - self._swept >= SWEEP:
+        if self._core.behind or self._now - self._swept >= SWEEP:
             self._swept = self._now
             changed.update((link["link_id"], link) for link in self._core.expire(self._now))
             self._count()
@@ -102,6 +104,9 @@ class Correlate:
             structlog.get_logger().error("Alerts could not be compared: a defect of a matcher", failed=tally.failed)
         tally.compared = tally.failed = tally.excluded = 0
         metrics.over_correlating.set(len(self._store.crowded))
+        if self._now - self._counted >= COUNT:
+            self._counted = self._now
+            metrics.correlated.set(self._store.count())
 
 
 def _read(record: Record, name: str) -> object:

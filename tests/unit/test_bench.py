@@ -210,7 +210,7 @@ def test_a_report_from_a_busy_machine_says_so() -> None:
 
 
 def test_every_figure_has_its_method() -> None:
-    """S1 to S10, the search and correlation are all there, and each says in its docstring how it is measured and compared."""
+    """S1 to S10, search and correlation are all there, and each docstring says how it is measured and compared."""
     assert list(FIGURES)[:10] == [f"S{n}" for n in range(1, 11)]
     assert {"SEARCH", "CORRELATE"} <= FIGURES.keys()
     for name, figure in FIGURES.items():
