@@ -34,10 +34,19 @@ create table places(topic text, part integer, id text not null, next integer not
     without rowid;
 create table alerts(number integer primary key, identity text not null unique, due integer, body blob not null);
 create index due on alerts(due) where due is not null;
-create table postings(token integer, alert integer, hint integer not null, primary key(token, alert)) without rowid;
 create table crowded(token integer primary key, text text not null, count integer not null);
 create table links(id text primary key, value blob, told blob) without rowid;
 create table sides(identity text, link text, primary key(identity, link)) without rowid;
+"""
+
+
+POSTINGS: Final = """
+pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -262144;
+create table postings(token integer, alert integer, hint integer not null, primary key(token, alert)) without rowid;
+begin;
+"""
+"""The index by token follows from what the alerts hold, so it is kept in a scratch file of its own that is made anew at
+each start: its places are scattered, and to log each of them twice would cost more than all the rest.
 """
 
 
@@ -66,6 +75,9 @@ class Store:
         }
         self._next = int(self._one("select coalesce(max(number), 0) from alerts")) + 1
         self.crowded: dict[int, int] = dict(self.db.execute("select token, count from crowded"))
+        self.index = apsw.Connection("")
+        self.index.execute(POSTINGS).fetchall()
+        self._post_again()
 
     # ------------------------------------------------------------------ alerts
 
@@ -123,7 +135,7 @@ class Store:
                 found[token] = self._posted[token] = {}
             marks = ",".join("?" * len(rest))
             query = f"select token, alert, hint from postings where token in ({marks})"  # noqa: S608 - question marks alone
-            for token, alert, hint in self.db.execute(query, rest):
+            for token, alert, hint in self.index.execute(query, rest):
                 found[cast("int", token)][cast("int", alert)] = cast("int", hint)
         return found
 
@@ -137,7 +149,7 @@ class Store:
         if token in self.crowded:
             return self._crowd(token, self.crowded[token] - 1)
         self._write_postings()
-        self.db.execute("delete from postings where token = ? and alert = ?", (token, number))
+        self.index.execute("delete from postings where token = ? and alert = ?", (token, number))
         self._posted.pop(token, None)
         return ""
 
@@ -145,7 +157,7 @@ class Store:
         """Too many hold the token: from now on they are only counted."""
         self._write_postings()
         self._posted.pop(token, None)
-        self.db.execute("delete from postings where token = ?", (token,))
+        self.index.execute("delete from postings where token = ?", (token,))
         self.db.execute("insert or replace into crowded values(?, ?, ?)", (token, text, count))
         self.crowded[token] = count
 
@@ -247,6 +259,7 @@ class Store:
         if self.db.in_transaction:
             self.db.execute("rollback")
         self.db.close()
+        self.index.close()
 
     def begin(self) -> None:
         """Open the transaction that the next commit ends."""
@@ -256,10 +269,19 @@ class Store:
         if not self.db.in_transaction:
             self.db.execute("begin immediate")
 
+    def _post_again(self) -> None:
+        """The index by token, from what the stored alerts hold."""
+        for number, body in self.db.execute("select number, body from alerts order by number"):
+            for _part, (_version, hint, tokens) in json.loads(cast("bytes", body))[-1]:
+                self._new += [(token, cast("int", number), hint) for token in tokens if token not in self.crowded]
+            if len(self._new) >= TOKENS:
+                self._write_postings()
+        self._write_postings()
+
     def _write_postings(self) -> None:
         if self._new:
             self._new.sort()
-            self.db.executemany("insert or replace into postings values(?, ?, ?)", self._new)
+            self.index.executemany("insert or replace into postings values(?, ?, ?)", self._new)
             self._new.clear()
 
     def _flush(self) -> None:
@@ -296,7 +318,7 @@ class Store:
 
     def _empty(self, rules: str) -> None:
         self._begin()
-        for table in ("meta", "places", "alerts", "postings", "crowded", "links", "sides"):
+        for table in ("meta", "places", "alerts", "crowded", "links", "sides"):
             self.db.execute(f"delete from {table}")  # noqa: S608 - names of our own tables
         self.db.execute("insert into meta values('rules', ?)", (rules,))
         self.db.execute("commit")

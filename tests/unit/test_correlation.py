@@ -350,7 +350,7 @@ def test_alerts_without_end_under_one_junk_value_cost_no_more_than_twenty_of_the
     (value,) = bed.live("VALUE").values()
     assert (value["token"], value["count"]) == ("id:phone:+994125900000", 21)
     assert bed.store.crowded == {token_number(value["token"]): alerts}
-    assert next(iter(bed.store.db.execute("select count(*) from postings")))[0] == 0
+    assert next(iter(bed.store.index.execute("select count(*) from postings")))[0] == 0
     assert bed.store.count() == alerts
     assert bed.store.in_memory() <= HOT + 1_000
     bed.close()
