@@ -19,7 +19,7 @@ from streams.correlate.core import Correlation
 from streams.correlate.exclusions import Exclusion, load
 from streams.correlate.patterns import Patterns
 from streams.correlate.stage import Correlate
-from streams.correlate.store import Store
+from streams.correlate.store import Store, collect_seldom
 from streams.correlate.substance import RULES
 from streams.engine.clients import Clients, stamped_ids
 from streams.engine.contract import Emit
@@ -62,6 +62,7 @@ def index(context: Context, slot: str, runner: Runner) -> int:
 
 def correlate(context: Context) -> int:
     """Find what belongs together. One process, for the whole network."""
+    collect_seldom()
     with ExitStack() as stack:
         bench = Bench("correlate", context, ONE, stack, CORRELATE)
         names, lanes = bench.names, context.settings.lanes

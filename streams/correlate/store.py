@@ -6,6 +6,7 @@ links.v1. So it is written without waiting for the disk. Everything since the la
 
 from __future__ import annotations
 
+import gc
 import json
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Iterator
@@ -48,6 +49,13 @@ begin;
 """The index by token follows from what the alerts hold, so it is kept in a scratch file of its own that is made anew at
 each start: its places are scattered, and to log each of them twice would cost more than all the rest.
 """
+
+
+def collect_seldom() -> None:
+    """Let the process look for cycles seldom: it keeps a million small objects and makes hardly any cycles, and each
+    look over all of them stands still for a second.
+    """
+    gc.set_threshold(200_000, 20, 100)
 
 
 class Store:

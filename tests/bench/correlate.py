@@ -19,7 +19,7 @@ from schemas import codec, registry
 from schemas.models import Mention, MentionedIdentifier
 from streams.correlate import substance
 from streams.correlate.core import Correlation
-from streams.correlate.store import Store
+from streams.correlate.store import Store, collect_seldom
 from streams.correlate.substance import Substance
 from streams.index import partition_of
 
@@ -38,6 +38,7 @@ FOR_EVER = 2 * 10**15
 
 def main(given: dict[str, Any]) -> dict[str, Any]:
     """Fold so many alerts in a folder; the figures."""
+    collect_seldom()
     folder, count = Path(given["folder"]), int(given["count"])
     store = Store(folder / "correlate.db", "bench")
     core = Correlation(store, LANES)
