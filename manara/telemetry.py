@@ -28,7 +28,8 @@ KEYS: Final = frozenset(
         "sink", "state", "problem", "remedy", "code", "cause", "error", "where", "logger", "message", "url",
         "address", "bootstrap", "path", "folder", "file", "store", "command", "child", "signal", "ready", "missing",
         "added", "removed", "changed", "schema", "schemas", "operation", "resource", "security", "source", "status",
-        "title", "what", "mode", "link_id", "format", "table", "database", "unit", "server", "kafka", "postgres", "host",
+        "title", "what", "mode", "format", "table", "database", "unit", "server", "kafka", "postgres", "host",
+        "link_id",
     }
 )  # fmt: skip
 """Keys under which a text may be logged.

@@ -22,6 +22,8 @@ from tests.support.kafka import Broker
 
 pytestmark = pytest.mark.integration
 ARABIC, LATIN = "محمد حسن الخطيب", "Mohamed Hassan El Khatib"
+START = 60.0
+"""Seconds for five processes that all start at once, on a machine with other work."""
 STAGES = (("gate",), ("index", "--runner", "loop"), ("correlate",), ("links",))
 
 
@@ -101,9 +103,11 @@ def pair(hub: Hub, name: str, other: str, **more: Any) -> tuple[Author, Any, Aut
 def test_two_states_are_told_of_a_match_and_of_each_other_when_both_accept(hub: Hub) -> None:
     """Nobody learns a name before; a withdrawal ends it."""
     author, mine, _, theirs = pair(hub, ARABIC, LATIN)
-    until(
-        "both are told", lambda: offers(hub, "eg-police", mine.alert_id) and offers(hub, "ma-police", theirs.alert_id)
-    )
+
+    def both() -> bool:
+        return bool(offers(hub, "eg-police", mine.alert_id) and offers(hub, "ma-police", theirs.alert_id))
+
+    until("both are told", both, START)
     (offer,) = offers(hub, "eg-police", mine.alert_id)
     (theirs_offer,) = offers(hub, "ma-police", theirs.alert_id)
     assert (offer["version"], offer["kind"], offer["link_id"]) == (1, "person", theirs_offer["link_id"])
@@ -169,7 +173,7 @@ def test_kills_of_index_correlate_and_links_neither_lose_nor_double_a_link(kafka
         ]
         for start in range(0, len(sealed), 40):
             hub.send(sent(one) for one in sealed[start : start + 40])
-            until("some are linked", partial(_live, hub, start // 2 + 1))
+            until("some are linked", partial(_live, hub, start // 2 + 1), START)
             for stage, *options in STAGES[1:] if start else ():
                 hub.kill(stage)
                 hub.start(stage, *options)
