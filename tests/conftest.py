@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("manara", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("manara")
 
-SERVERS = {"e2e": 0, "faults": 1, "integration": 2}
-"""Folders whose tests start servers, the longest first."""
+SERVERS = ("e2e/test_demo.py", "faults", "e2e", "integration")
+"""Tests that start servers, the longest first; two whole networks at once would be slower than one after the other."""
 
 # One broker and one database a process of the run, started when the first test asks for them.
 pytest_plugins = ["tests.support.kafka", "tests.support.postgres", "tests.support.totals"]
@@ -36,17 +36,19 @@ def _mixed(files: Iterable[Path]) -> list[Path]:
     The longest first, so that no worker is left alone with one at the end; never servers alone, which would start all
     at once and then wait for each other.
     """
-    known = list(files)
-    servers = sorted(
-        (path for path in known if path.parent.name in SERVERS), key=lambda path: SERVERS[path.parent.name]
-    )
-    others = [path for path in known if path.parent.name not in SERVERS]
+    known = {path: _rank(path) for path in files}
+    servers = sorted((path for path, rank in known.items() if rank < len(SERVERS)), key=lambda path: known[path])
+    others = [path for path, rank in known.items() if rank == len(SERVERS)]
     share = len(others) // max(1, len(servers)) + 1
     mixed: list[Path] = []
     while servers or others:
         mixed += [*servers[:1], *others[:share]]
         servers, others = servers[1:], others[share:]
     return mixed
+
+
+def _rank(path: Path) -> int:
+    return next((rank for rank, part in enumerate(SERVERS) if f"tests/{part}" in path.as_posix()), len(SERVERS))
 
 
 def _left_out(item: pytest.Item) -> bool:

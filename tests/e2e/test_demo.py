@@ -13,7 +13,7 @@ import pytest
 
 from tests.support.whole import Run, gone, pids, processes_with
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ACCEPTED = 308 + 4 + 10
 """Rows of the agencies' files; two alerts with a life, an update, a withdrawal; nine alerts that match, one shared."""
@@ -26,17 +26,20 @@ REASONS = {
 }  # fmt: skip
 KILLED = ("hub.gate", "hub.route", "edge", "relay.tr-customs")
 VARY = {"published", "again", "latency_ms", "seconds", "restarts", "caught_up"}
-START, END = 120.0, 180.0
+START, END = 240.0, 300.0
+"""Seconds; longer than on an idle machine, since other tests run beside."""
+
+PATIENT = ("--patience", "200")
 
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[tuple[Run, Path]]]:
     """Two demos side by side: one whose home is temporary, one with a home, whose processes are killed under it."""
     folder = tmp_path_factory.mktemp("demos")
-    plain, shaken = folder / "plain.json", folder / "shaken.json"
+    plain, shaken, home = folder / "plain.json", folder / "shaken.json", str(folder / "home")
     with (
-        Run(folder / "plain", "demo", "--rate", "40", "--report", str(plain)) as one,
-        Run(folder / "shaken", "demo", "--rate", "20", "--report", str(shaken), "--home", str(folder / "home")) as two,
+        Run(folder / "plain", "demo", "--rate", "40", *PATIENT, "--report", str(plain)) as one,
+        Run(folder / "shaken", "demo", "--rate", "20", *PATIENT, "--report", str(shaken), "--home", home) as two,
     ):
         _kill_one_after_another(two, folder / "home")
         yield [(one, plain), (two, shaken)]
@@ -107,11 +110,11 @@ def test_nothing_is_left_of_demos_that_have_ended(both: list[tuple[Run, Path]]) 
     """No process that names their folders, and of the one without --home no folder."""
     for run, _ in both:
         run.wait(END)
-        assert processes_with(str(run.temporary.parent.parent)) == []
+        assert gone(lambda run=run: processes_with(str(run.temporary.parent.parent)), 10) == []  # type: ignore[misc]
     assert list(both[0][0].temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", ["interrupt", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("interrupt", marks=pytest.mark.full), "kill"])
 def test_a_demo_that_is_ended_in_the_middle_leaves_nothing(tmp_path: Path, how: str) -> None:
     """Ctrl-C ends it quietly with 130; after kill -9 of the demo itself its guards clear up."""
     with Run(tmp_path, "demo", "--rate", "40") as run:

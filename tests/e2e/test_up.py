@@ -11,7 +11,7 @@ import pytest
 from manara.deployment.home import Home, settings_file
 from tests.support.whole import Run, manara, processes_with
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(400)]
 
 DIRECTORY = """\
 directory_seq: 1
@@ -46,7 +46,7 @@ waypoints:
   - {{name: Alexandria, country: EG, code: EGALY, role: ORIGIN}}
   - {{name: Mersin, country: TR, code: TRMER, role: DESTINATION}}
 """
-START = 120.0
+START = 240.0
 
 
 def started(run: Run) -> None:

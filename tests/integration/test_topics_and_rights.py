@@ -19,6 +19,7 @@ from manara.administration import Administrator
 from manara.errors import BrokerError, Cause
 from manara.kafka import Problem
 from manara.rights import binding
+from schemas.directory import HUB_STAGES
 from schemas.topics import Acl
 from tests.support.kafka import Broker
 from tests.support.site import Site, until
@@ -80,7 +81,7 @@ def test_passwords_are_for_their_owner_alone_and_differ(site: Site) -> None:
     """One file a principal, mode 0600."""
     files = sorted(site.secrets.iterdir())
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-    assert len({file.read_text() for file in files}) == len(files) == 2 + 2 + 4 + 1
+    assert len({file.read_text() for file in files}) == len(files) == 2 + 2 + len(HUB_STAGES) + 1
 
 
 def test_an_agency_writes_to_its_own_inlet_and_to_no_other(site: Site) -> None:
