@@ -11,7 +11,7 @@ import pytest
 from manara.deployment.home import Home, settings_file
 from tests.support.whole import Run, manara, processes_with
 
-pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 
 DIRECTORY = """\
 directory_seq: 1
