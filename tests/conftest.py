@@ -9,8 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+LONG = os.environ.get("MANARA_LONG", "") not in {"", "0"}
+"""Whether this is `make test-long`."""
+
 # Two cores shared with a broker are no place for a deadline by the clock: a value breaks a law, a slow run does not.
-settings.register_profile("manara", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# At full length laws are tried more often.
+settings.register_profile(
+    "manara", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=500 if LONG else 50
+)
 settings.load_profile("manara")
 
 SERVERS = ("e2e/test_demo.py", "faults", "e2e", "integration")
@@ -52,6 +58,6 @@ def _rank(path: Path) -> int:
 
 
 def _left_out(item: pytest.Item) -> bool:
-    if os.environ.get("MANARA_LONG") != "1" and item.get_closest_marker("full"):
+    if not LONG and item.get_closest_marker("full"):
         return True
     return os.environ.get("MANARA_TEST_KAFKA") == "container" and "kafka" not in getattr(item, "fixturenames", ())
