@@ -113,9 +113,13 @@ def stamped_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
 def committed_id(place: TopicPartition) -> str:
     """The topic id that a committed offset carries as its metadata; "" where it carries none.
 
-    Cut to its length: the client reads metadata beyond its end (confluent-kafka 2.16, seen as one byte too many).
+    Cut to its length: the client reads metadata beyond its end (confluent-kafka 2.16); what it finds there may be a byte
+    too many, or no text at all.
     """
-    return (place.metadata or "")[:_ID_LENGTH]
+    try:
+        return (place.metadata or "")[:_ID_LENGTH]
+    except UnicodeDecodeError as error:
+        return error.object[:_ID_LENGTH].decode("ascii", "replace")
 
 
 def record(message: Message, topic_id: str) -> Record:

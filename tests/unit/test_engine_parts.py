@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.engine.clients import committed_id
 from streams.engine.contract import Emit
 from streams.engine.effects import Ack, Effects
 from streams.engine.errors import Exit, Stop
@@ -280,3 +281,16 @@ def test_the_end_of_an_unreadable_batch_is_found_exactly(base: int, length: int,
 
     assert measure(reads(another=False), base, end + behind) == end
     assert measure(reads(another=True), base, end + behind) == end
+
+
+@pytest.mark.parametrize("beyond", [b"", b"\x00", b"x", b"\xff\xfe\xe9"])
+def test_the_topic_id_of_an_offset_is_read_whatever_the_client_finds_behind_it(beyond: bytes) -> None:
+    """confluent-kafka reads metadata beyond its end, and decodes what it finds there as text."""
+    topic_id = "769f6a8c576848fda9815bd2e767d2bb"
+
+    class Place:
+        @property
+        def metadata(self) -> str:
+            return (topic_id.encode() + beyond).decode()
+
+    assert committed_id(cast("Any", Place())) == topic_id
