@@ -113,8 +113,8 @@ def stamped_ids(admin: AdminClient, topics: Collection[str]) -> dict[str, str]:
 def committed_id(place: TopicPartition) -> str:
     """The topic id that a committed offset carries as its metadata; "" where it carries none.
 
-    Cut to its length: the client reads metadata beyond its end (confluent-kafka 2.16); what it finds there may be a byte
-    too many, or no text at all.
+    Cut to its length: the client reads metadata beyond its end (confluent-kafka 2.16), and what it finds there may be a
+    byte too many, or no text at all.
     """
     try:
         return (place.metadata or "")[:_ID_LENGTH]
