@@ -10,7 +10,7 @@ ARGS ?=
 # The interpreter to make .venv with; found by itself when empty.
 PYTHON ?=
 # How many tests run side by side: most of them wait for servers, so more than there are processors.
-WORKERS ?= 3
+WORKERS ?= 2
 # What is ours, for the tools that take folders.
 CODE := manara schemas producers streams consumers tests deploy
 

@@ -17,7 +17,7 @@ from tests.support.load import Load
 from tests.support.shaken import EDGE, KINDS, Shaken, until
 from tests.support.totals import Judge, full
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900 if full() else 240)]
+pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.timeout(900 if full() else 600)]
 
 RATE = 60.0 if full() else 20.0
 PAUSE = 30.0 if full() else 2.5
@@ -71,14 +71,14 @@ class Stage:
 def shaken(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """One network for all scenarios, each of which starts where the last one has left it; route on either runner."""
     with Shaken.running(tmp_path_factory.mktemp("shaken"), request.param) as net:
-        until("every process is ready", net.ready, 90)
+        until("every process is ready", net.ready, 240)
         yield Stage(net)
 
 
 @pytest.fixture
 def stage(shaken: Stage, judge: Judge, figure: Figure) -> Stage:
     """The network, at rest and ready."""
-    until("every process is ready", shaken.net.ready, 60)
+    until("every process is ready", shaken.net.ready, 180)
     shaken.judge, shaken.figure = judge, figure
     return shaken
 
