@@ -15,7 +15,7 @@ LONG = os.environ.get("MANARA_LONG", "") not in {"", "0"}
 # Two cores shared with a broker are no place for a deadline by the clock: a value breaks a law, a slow run does not.
 # At full length laws are tried more often.
 settings.register_profile(
-    "manara", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=500 if LONG else 50
+    "manara", deadline=None, suppress_health_check=[HealthCheck.too_slow], max_examples=500 if LONG else 100
 )
 settings.load_profile("manara")
 

@@ -29,6 +29,8 @@ VARY = {"published", "again", "latency_ms", "seconds", "restarts", "caught_up"}
 START, END = 240.0, 400.0
 """Seconds; longer than on an idle machine, since other tests run beside."""
 
+MOST = 300.0
+"""Seconds that a whole demo may take beside another one."""
 PATIENT = ("--patience", "200")
 
 
@@ -84,7 +86,7 @@ def test_a_plain_run_ends_well_with_every_figure(both: list[tuple[Run, Path]]) -
     assert report["kafka"] == {"version": "4.3.1", "brokers": 1}
     assert int(report["postgres"]["version"].split(".")[0]) >= 14
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
-    assert 0 < report["seconds"] < END
+    assert 0 < report["seconds"] < MOST
 
 
 def test_its_end_shows_the_whole_way_of_one_alert(both: list[tuple[Run, Path]]) -> None:
@@ -110,11 +112,11 @@ def test_nothing_is_left_of_demos_that_have_ended(both: list[tuple[Run, Path]]) 
     """No process that names their folders, and of the one without --home no folder."""
     for run, _ in both:
         run.wait(END)
-        assert gone(lambda run=run: processes_with(str(run.temporary.parent.parent)), 10) == []  # type: ignore[misc]
+        assert processes_with(str(run.temporary.parent.parent)) == []
     assert list(both[0][0].temporary.iterdir()) == []
 
 
-@pytest.mark.parametrize("how", [pytest.param("interrupt", marks=pytest.mark.full), "kill"])
+@pytest.mark.parametrize("how", ["interrupt", "kill"])
 def test_a_demo_that_is_ended_in_the_middle_leaves_nothing(tmp_path: Path, how: str) -> None:
     """Ctrl-C ends it quietly with 130; after kill -9 of the demo itself its guards clear up."""
     with Run(tmp_path, "demo", "--rate", "40") as run:

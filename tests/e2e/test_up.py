@@ -73,7 +73,6 @@ def stages(home: Home, folder: Path, at_least: int) -> list[dict[str, Any]]:
     return latest
 
 
-@pytest.mark.full
 def test_a_network_keeps_keys_topics_and_alerts_from_start_to_start(tmp_path: Path) -> None:
     """Up, publish, down, up again: same keys, the alert still there, and a new one goes all the way."""
     home, directory = Home(tmp_path / "home"), tmp_path / "directory.yaml"

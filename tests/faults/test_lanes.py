@@ -17,7 +17,7 @@ from tests.support.engine import admitted
 from tests.support.engine_bench import Bench, stop, until
 from tests.support.history import Delivery, History, Place, Submission
 from tests.support.kafka import Broker
-from tests.support.totals import Judge, full
+from tests.support.totals import Judge
 
 pytestmark = [pytest.mark.faults, pytest.mark.integration]
 SHORT = {"session": 6.0}
@@ -78,7 +78,7 @@ def test_a_backlog_is_admitted_once_and_in_order(bench: Bench, judge: Judge) -> 
 
 def test_nothing_is_lost_or_said_twice_by_kills_in_a_backlog(bench: Bench, judge: Judge) -> None:
     """Three times kill -9 at whatever moment, once with the store deleted: the register is a fold of blocks."""
-    each = 1500 if full() else 500
+    each = 1500
     for number in range(3):
         worker = bench.start("lanes", limits={"batch": 30})
         bench.send("inlet.a", versions("x", each * number + 1, each * number + each))

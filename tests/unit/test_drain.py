@@ -235,7 +235,7 @@ def test_an_order_to_purge_is_never_given_up(tmp_path: Path) -> None:
 
     def patient(inbox: Inbox) -> bool:
         attempts = inbox.db.execute("select max(attempts) from parked").fetchone()
-        return attempts is not None and int(str(attempts[0] or 0)) > ATTEMPTS + 1
+        return attempts is not None and int(str(attempts[0] or 0)) > 3 * ATTEMPTS
 
     run(tmp_path, sink, patient, maker=maker())
     with Inbox.open(tmp_path) as inbox:
