@@ -5,7 +5,6 @@ it proves that it has forgotten it. Everything by the commands that an agency us
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,11 +15,10 @@ from manara.demo import asking, marks, outboxes
 from manara.demo.databases import Counts
 from manara.demo.expectations import PROOF, read_expected
 from manara.demo.screen import Screen
+from manara.demo.waiting import until
 from manara.deployment.network import Network
-from manara.errors import ManaraError
 
 FOLDER: Final = "life"
-LOOK_SECONDS: Final = 0.1
 MARK: Final = "{mark}"
 SEND: Final = ("--send", "--yes", "--wait")
 AT_ONCE: Final = 2
@@ -125,15 +123,8 @@ class Life:
         return wanted <= self._counts.of(subject.alert_id)
 
     def _until(self, there: Callable[[], bool], subject: Subject, what: str) -> None:
-        deadline = time.monotonic() + self._patience
-        while not there():
-            self._network.look()
-            if time.monotonic() > deadline:
-                raise ManaraError(
-                    f"The {what} of {subject.ref} has not come from everywhere within {self._patience:.0f} s.",
-                    f"Look at {self._network.home.logs}; --home FOLDER keeps the logs of a demo.",
-                )
-            time.sleep(LOOK_SECONDS)
+        problem = f"The {what} of {subject.ref} has not come from everywhere within {self._patience:.0f} s."
+        until(self._network, there, self._patience, problem)
 
     def _edges(self) -> dict[str, Path]:
         return {member: self._network.home.member(member) for member in self._network.databases}

@@ -5,7 +5,6 @@ of each other, the match offered to both authors, one accepted and shared, one d
 from __future__ import annotations
 
 import csv
-import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +17,11 @@ from manara.demo.databases import Counts
 from manara.demo.expectations import Delivery, read_expected
 from manara.demo.outboxes import Offer, Side
 from manara.demo.screen import Screen
+from manara.demo.waiting import until
 from manara.deployment.network import Network
 from manara.errors import InputError, ManaraError
 
 FOLDER: Final = "links"
-LOOK_SECONDS: Final = 0.1
 AT_ONCE: Final = 3
 """Agencies that publish side by side."""
 SHARED, DECLINED = "SHARED", "DECLINED"
@@ -84,9 +83,9 @@ class Matches:
             return self.result
         self._step("Halves of four pictures published; nobody can read the other half")
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            list(pool.map(self._publish, self._agencies))
+            self.result.messages += sum(pool.map(self._publish, self._agencies))
         self._step("The hub finds what belongs together and tells each author alone")
-        self._until(lambda: all(self._offer(match) for match in self._matches), "The offers of all matches")
+        self._until(lambda: self._wanted() <= self._told(), "The offers of all matches")
         for match in self._matches:
             if match.then == SHARED:
                 self._share(match)
@@ -97,15 +96,15 @@ class Matches:
 
     def judge(self) -> None:
         """Count what has been found by now: to be called when nothing more comes."""
-        wanted = {frozenset(match.sides) for match in self._matches}
-        found = [frozenset(offer.sides) for offer in self._offers()]
+        wanted, found = self._wanted(), [frozenset(offer.sides) for offer in self._offers()]
         self.result.found = len(wanted & set(found))
         self.result.false = sum(sides not in wanted for sides in found)
 
-    def _publish(self, agency: str) -> None:
+    def _publish(self, agency: str) -> int:
+        """How many messages the agency accepted."""
         path = self._folder / f"{agency}.yaml"
         sent = asking.document(self._network.home.agency(agency), "publish", str(path), "--send", "--yes")["alerts"]
-        self.result.messages += len(sent)
+        return len(sent)
 
     def _share(self, match: Match) -> None:
         """Both accept; then the first one widens its own alert, and the other state's database holds it."""
@@ -141,15 +140,19 @@ class Matches:
     def _offers(self) -> list[Offer]:
         return outboxes.offers([self._network.home.agency(agency) for agency in self._network.draft.agencies])
 
-    def _offer(self, match: Match) -> Offer | None:
-        """The match as it was offered to all its authors."""
-        return next((offer for offer in self._offers() if set(offer.sides) == set(match.sides)), None)
+    def _wanted(self) -> set[frozenset[Side]]:
+        return {frozenset(match.sides) for match in self._matches}
+
+    def _told(self) -> set[frozenset[Side]]:
+        """Who was told of something together."""
+        return {frozenset(offer.sides) for offer in self._offers()}
 
     def _found(self, match: Match) -> str:
-        offer = self._offer(match)
-        if offer is None:
-            raise ManaraError(f"{match.name}: the match is not there any more.", "Look into the hub's logs.")
-        return offer.link_id
+        """The id of the match as it was offered to all its authors."""
+        for offer in self._offers():
+            if set(offer.sides) == set(match.sides):
+                return offer.link_id
+        raise ManaraError(f"{match.name}: the match is not there any more.", "Look into the hub's logs.")
 
     def _states(self, link: str) -> set[str]:
         return {state for offer in self._offers() if offer.link_id == link for state in offer.sides.values()}
@@ -158,15 +161,7 @@ class Matches:
         return outboxes.alert_of(self._network.home.agency(side.agency), link)
 
     def _until(self, there: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + self._patience
-        while not there():
-            self._network.look()
-            if time.monotonic() > deadline:
-                raise ManaraError(
-                    f"{what} did not come about within {self._patience:.0f} s.",
-                    f"Look at {self._network.home.logs}; --home FOLDER keeps the logs of a demo.",
-                )
-            time.sleep(LOOK_SECONDS)
+        until(self._network, there, self._patience, f"{what} did not come about within {self._patience:.0f} s.")
 
     def _step(self, doing: str) -> None:
         self._screen.steps.say(doing)
