@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +16,13 @@ from consumers.inbox import Inbox
 from manara import metrics
 from manara.embedded.postgres import EmbeddedPostgres
 from manara.errors import InUseError
-from manara.settings import Settings
 from tests.support.alerts import Author
 from tests.support.directories import DAY, network
 from tests.support.entries import sent
 from tests.support.feeds import Corner, Pens, now_us, until
 from tests.support.kafka import Broker
 from tests.support.postgres import Database
+from tests.support.running import running
 
 pytestmark = pytest.mark.integration
 
@@ -45,29 +43,6 @@ def corner(kafka: Broker, tmp_path: Path) -> Corner:
 def pens(corner: Corner) -> Pens:
     """Who writes."""
     return Pens(corner)
-
-
-@contextmanager
-def running(settings: Settings) -> Iterator[Edge]:
-    """An edge at work in a thread; its failure is the test's."""
-    edge, stop, failure = Edge(settings), threading.Event(), []
-
-    def body() -> None:
-        try:
-            edge.run(stop)
-        except BaseException as error:  # noqa: BLE001
-            failure.append(error)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    try:
-        yield edge
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not thread.is_alive()
-    if failure:
-        raise failure[0]
 
 
 def stored(dsn: str) -> int:

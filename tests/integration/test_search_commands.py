@@ -6,26 +6,22 @@ from __future__ import annotations
 import json
 import stat
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import apsw
 import pytest
 
-from consumers.edge import Edge
 from consumers.inbox import Inbox
 from consumers.search.audit import FILE_NAME as AUDIT
 from consumers.search.audit import Audit, user
 from consumers.search.index import Index
-from manara.settings import Settings
 from tests.support.alerts import Author
 from tests.support.entries import accepted, alerts, filled, sent, unruly
 from tests.support.feeds import Corner, now_us, until
 from tests.support.kafka import Broker
 from tests.support.process import ENVIRONMENT, command, said
+from tests.support.running import running
 
 pytestmark = pytest.mark.integration
 CASE = ("--case", "AZ-2026/118")
@@ -165,28 +161,6 @@ def test_a_copy_is_searched_without_settings(config: Path) -> None:
     code, words = said("search", "P00000001", *CASE, "--offline-dir", str(empty))
     assert code == 1
     assert "no inbox" in words
-
-
-@contextmanager
-def running(settings: Settings) -> Iterator[None]:
-    """An edge at work in a thread; its failure is the test's."""
-    edge, stop, failure = Edge(settings), threading.Event(), []
-
-    def body() -> None:
-        try:
-            edge.run(stop)
-        except BaseException as error:  # noqa: BLE001
-            failure.append(error)
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(30)
-    assert not thread.is_alive()
-    assert not failure
 
 
 def test_a_real_edge_keeps_the_index_and_purges_it_before_it_says_so(kafka: Broker, tmp_path: Path) -> None:
