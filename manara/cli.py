@@ -69,7 +69,7 @@ COMMANDS: Final[dict[str, Entry]] = {
     "evidence": Entry((_PRODUCERS,), "All that was signed about an alert, in one file.", AGENCY, "agency"),
     "verify": Entry((_PRODUCERS,), "Check such a file, offline.", AGENCY, "agency"),
     "links": Entry((_PRODUCERS,), "Matches with other states' alerts: show, accept, decline, share.", AGENCY, "agency"),
-    "match": Entry((_PRODUCERS,), "Why two alerts, or two names, match or not.", AGENCY, "agency"),
+    "match": Entry(("producers.commands.matching",), "Why two alerts, or two names, match or not.", AGENCY, "agency"),
     "relay": Entry((_PRODUCERS,), "Carry the outbox to the hub and verdicts back.", AGENCY, "agency"),
     "edge": Entry((_CONSUMERS,), "Receive, verify and deliver into national systems.", MEMBER, "edge"),
     "feed": Entry((_CONSUMERS,), "Watch alerts as they arrive.", MEMBER, "edge"),

@@ -9,7 +9,6 @@ from producers.commands import (
     checks,
     importing,
     living,
-    matching,
     proving,
     publishing,
     releasing,
@@ -34,5 +33,4 @@ def register(app: typer.Typer) -> None:
     app.command("status")(statuses.status)
     app.command("trace")(statuses.trace)
     app.add_typer(releasing.group(), name="links")
-    app.command("match")(matching.match)
     app.command("relay")(carrying.relay)

@@ -27,6 +27,11 @@ _MEANS = {
 }
 
 
+def register(app: typer.Typer) -> None:
+    """Add the command. It stands apart: no other command of an agency needs the matchers and their tables."""
+    app.command("match")(match)
+
+
 def match(
     ctx: typer.Context,
     a: Annotated[str, typer.Argument(help="An alert file (YAML or JSON), or a name.")],
